@@ -1,0 +1,1 @@
+"""The nouns: frozen values without I/O, which every other room takes and returns."""

@@ -1,0 +1,68 @@
+"""Configurations and finished kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A named set of requests (option without ``CONFIG_``, value y, m, n, number or string) in today's names."""
+
+    name: str
+    options: tuple[tuple[str, str], ...]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedOption:
+    """A requested option that the configuration did not obtain."""
+
+    name: str
+    wanted: str
+    got: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Requested against obtained. ``translated`` lists (today's name, the era's name)."""
+
+    requested: tuple[tuple[str, str], ...]
+    obtained: tuple[tuple[str, str], ...]
+    dropped: tuple[DroppedOption, ...]
+
+    def has(self, name: str) -> bool:
+        """True when ``name`` (the era's own name) is y or m."""
+        return dict(self.obtained).get(name) in ("y", "m")
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A finished build; ``key`` names what it was made from, ``digest`` (SHA-256) what came out.
+
+    ``seconds`` is the wall time of the build that made it, ``cached`` True when that was not now.
+    """
+
+    key: str
+    directory: Path
+    digest: str
+    tree: str
+    tree_id: str
+    patches: int
+    image_digest: str
+    config: Config
+    seconds: float
+    incremental: bool
+    cached: bool
+
+    @property
+    def image(self) -> Path:
+        """The bootable image (bzImage)."""
+        return self.directory / "image"
+
+    @property
+    def vmlinux(self) -> Path:
+        """The linked kernel with symbols."""
+        return self.directory / "vmlinux"

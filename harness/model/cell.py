@@ -1,0 +1,118 @@
+"""Cells: one kernel, one guest, one stressor, one seed, one repeat; and what became of them."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from dataclasses import dataclass
+
+from harness.model.finding import Finding
+from harness.model.guest import Accelerator, GuestSpec
+
+
+class Outcome(enum.StrEnum):
+    """What a cell says. Only PASS, FINDING and HUNG say something of the kernel under test."""
+
+    PASS = "pass"
+    FINDING = "finding"
+    HUNG = "hung"
+    DID_NOT_EXERCISE = "did-not-exercise"
+    NOT_IN_THIS_KERNEL = "not-in-this-kernel"
+    TIMED_OUT = "timed-out"
+    BLOCKED = "blocked"
+    BUILD_FAILED = "build-failed"
+    HARNESS_FAILURE = "harness-failure"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRule:
+    """At least one of ``any_of`` must have moved by ``minimum``; names of counters, or ``digest.KEY``."""
+
+    any_of: tuple[str, ...]
+    minimum: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stressor:
+    """A guest program, what it needs and how it proves its work. ``seconds`` is the default duration."""
+
+    name: str
+    area: str
+    summary: str
+    races: tuple[str, ...]
+    requires: tuple[str, ...]
+    proof: tuple[ProofRule, ...]
+    seconds: int = 20
+    memory_mib: int = 1024
+    cpus: int = 4
+    nodes: int = 2
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Counter movements of one cell and what the rules say of them."""
+
+    counters: tuple[tuple[str, int], ...]
+    satisfied: bool
+    missing: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is to be run. ``key`` is equal exactly when the same thing would be run again."""
+
+    kernel_key: str
+    kernel_digest: str
+    tree: str
+    patches: int
+    stressor: str
+    seconds: int
+    seed: int
+    repeat: int
+    guest: GuestSpec
+    initramfs_digest: str
+    accelerator: Accelerator
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) over everything that decides what runs; not over names of trees or series."""
+        text = json.dumps(
+            [
+                self.kernel_digest,
+                self.stressor,
+                self.seconds,
+                self.seed,
+                self.repeat,
+                [self.guest.cpus, self.guest.memory_mib, self.guest.nodes, self.guest.machine, self.guest.cpu],
+                list(self.guest.append),
+                self.initramfs_digest,
+                self.accelerator.value,
+            ]
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line."""
+
+    key: str
+    outcome: Outcome
+    reason: str
+    findings: tuple[Finding, ...]
+    proof: Proof | None
+    seconds: float
+    user_space: float | None
+    console: str
+    report: str
+    command_line: str
+    guest: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """True when the result may stand as a clean run or a hit in a comparison."""
+        return self.outcome in (Outcome.PASS, Outcome.FINDING, Outcome.HUNG)

@@ -1,0 +1,61 @@
+"""What is booted, and on what."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Accelerator(enum.StrEnum):
+    """QEMU's ways of running guest code on an x86 host."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """The machine a cell wants: ``memory_mib`` in all, spread over ``nodes``. ``append`` extends the command line."""
+
+    cpus: int = 4
+    memory_mib: int = 1024
+    nodes: int = 2
+    machine: str = "pc"
+    cpu: str = "max"
+    append: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLimits:
+    """Seconds: ``wall`` for the whole guest, ``silence`` without any new byte on either port, ``after_crash`` to let a
+    fatal report finish, ``autopsy`` for the SysRq dump. ``console_bytes`` bounds each port's log."""
+
+    wall: float
+    silence: float
+    after_crash: float = 15.0
+    autopsy: float = 10.0
+    console_bytes: int = 16 * 1024 * 1024
+
+
+class GuestEnd(enum.StrEnum):
+    """How a guest ended, as seen from outside."""
+
+    POWER_OFF = "power-off"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    WALL_LIMIT = "wall-limit"
+    FLOODED = "flooded"
+    QEMU_FAILED = "qemu-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestResult:
+    """What a guest left. Times in seconds since power-on; None where it did not get that far."""
+
+    end: GuestEnd
+    seconds: float
+    first_console_byte: float | None
+    user_space: float | None
+    console_path: str
+    report_path: str
+    detail: str = ""

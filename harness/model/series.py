@@ -1,0 +1,93 @@
+"""A patch series as it went to a list."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class Provenance(enum.StrEnum):
+    """How a patch's text came to be what is applied."""
+
+    CLEAN = "clean"
+    PORT = "port"
+    REPAIRED = "repaired"
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One patch: ``diff`` is what ``git apply`` takes, ``message`` the commit message below the subject."""
+
+    index: int
+    subject: str
+    author: str
+    date: datetime | None
+    message_id: str | None
+    message: str
+    diff: str
+    files: tuple[str, ...]
+    added: int
+    removed: int
+    source: str
+    provenance: Provenance = Provenance.CLEAN
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the diff alone: two mails with the same change are the same patch."""
+        return hashlib.sha256(self.diff.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Patches in order, with the cover letter's text where there is one.
+
+    ``total`` is the n of "[PATCH k/n]"; ``missing`` the indexes that no mail was found for.
+    """
+
+    name: str
+    title: str
+    version: int
+    total: int
+    patches: tuple[Patch, ...]
+    cover: str | None = None
+    cover_message_id: str | None = None
+    missing: tuple[int, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the patches' digests in order."""
+        return hashlib.sha256("\n".join(patch.digest for patch in self.patches).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTree:
+    """One tree a series is run on: ``port`` is the folder of a port, None where the mails themselves apply."""
+
+    tree: str
+    port: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSpec:
+    """What series/NAME/series.yaml says.
+
+    ``kconfig`` names the fragments, ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
+    the reason why the series tests nothing without it.
+    """
+
+    name: str
+    path: str
+    title: str
+    posted: str
+    lists: tuple[str, ...]
+    patches: int
+    message_ids: tuple[str, ...]
+    archive: str | None
+    trees: tuple[SeriesTree, ...]
+    kconfig: tuple[str, ...]
+    requires: tuple[tuple[str, str], ...]
+    stressors: tuple[str, ...]
+    summary: str = ""

@@ -1,0 +1,106 @@
+"""Kernel trees, how they are pinned, and what today's tools force us to edit in them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class PinKind(enum.StrEnum):
+    """What a pin is the identity of."""
+
+    TREE = "tree"  # git tree id of the content
+    COMMIT = "commit"  # git commit id
+    SHA256 = "sha256"  # of the tarball
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The content a source must have. ``value`` is lower-case hexadecimal."""
+
+    kind: PinKind
+    value: str
+
+
+class SourceKind(enum.StrEnum):
+    """Where a tree can come from."""
+
+    GIT = "git"
+    DEBIAN = "debian"
+    TARBALL = "tarball"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place a tree can be had from.
+
+    ``location``: git URL or directory, Debian package name, tarball path or directory. ``revision``: git revision or
+    Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files and folders
+    of a git source make up the tree (a mirror may hold a vendor's additions beside the kernel).
+    """
+
+    kind: SourceKind
+    location: str
+    revision: str | None
+    pins: tuple[Pin, ...]
+    suite: str | None = None
+    paths: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixup:
+    """A named edit that today's tools force: ``find``, there ``count`` times in ``file``, becomes ``replace``."""
+
+    name: str
+    file: str
+    find: str
+    replace: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A kernel tree by name, with the era it is built and booted as. Sources are tried in order."""
+
+    name: str
+    version: str
+    era: str
+    sources: tuple[Source, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeContent:
+    """A tree that is really there: its git tree id and the commit that holds it in the object store.
+
+    ``pinned`` is False where the content was accepted without a pin of the repository (``pin_note`` says why).
+    """
+
+    name: str
+    tree_id: str
+    commit: str
+    source: str
+    pinned: bool
+    pin_note: str = ""
+
+
+class Applied(enum.StrEnum):
+    """How a patch went in."""
+
+    CLEAN = "clean"
+    OFFSET = "offset"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The tree with the first ``patches`` patches of a series applied (0: the baseline, fix-ups only)."""
+
+    tree: str
+    patches: int
+    commit: str
+    tree_id: str
+    subject: str
+    applied: Applied | None = None
