@@ -1,0 +1,93 @@
+"""Everything defined by data, by name: trees, eras, toolchains, fragments, stressors, series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from harness.config.kernel_files import InitramfsSchema, load_era, load_fragment, load_stressor, load_toolchain
+from harness.config.layout import Layout
+from harness.config.series_file import load_series_spec
+from harness.config.tree_file import load_tree
+from harness.config.user_settings import Settings
+from harness.config.yaml_file import nearest, read_yaml
+from harness.model.build import Fragment
+from harness.model.cell import Stressor
+from harness.model.era import Era, Toolchain
+from harness.model.errors import UserError
+from harness.model.series import SeriesSpec
+from harness.model.tree import Tree
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Loads a definition when it is asked for; an unknown name is a UserError that names the nearest ones."""
+
+    layout: Layout
+    settings: Settings
+
+    def _load(self, what: str, folder: Path, suffix: str, name: str, load: Callable[[Path], T]) -> T:
+        path = folder / f"{name}{suffix}"
+        if "/" in name or not path.is_file():
+            raise UserError(f"unknown {what} {name!r}", remedy=nearest(name, self._names(folder, suffix)))
+        return load(path)
+
+    @staticmethod
+    def _names(folder: Path, suffix: str) -> list[str]:
+        return sorted(p.name.removesuffix(suffix) for p in folder.glob(f"*{suffix}"))
+
+    def tree_names(self) -> list[str]:
+        """Names of all trees, the user's own included."""
+        names = set(self._names(self.layout.configs / "trees", ".yaml"))
+        return sorted(names | {tree.name for tree in self.settings.trees})
+
+    def tree(self, name: str) -> Tree:
+        """The tree, with the user's own sources before the repository's."""
+        own = next((tree for tree in self.settings.trees if tree.name == name), None)
+        if own is None and name not in self.tree_names():
+            raise UserError(f"unknown tree {name!r}", remedy=nearest(name, self.tree_names()))
+        tree = own or load_tree(self.layout.configs / "trees" / f"{name}.yaml")
+        return replace(tree, sources=(*self.settings.sources.get(name, ()), *tree.sources))
+
+    def era(self, name: str) -> Era:
+        """The era by name."""
+        return self._load("era", self.layout.configs / "eras", ".yaml", name, load_era)
+
+    def toolchain(self, name: str) -> Toolchain:
+        """The toolchain by name."""
+        return self._load("toolchain", self.layout.configs / "toolchains", ".yaml", name, load_toolchain)
+
+    def fragment(self, name: str) -> Fragment:
+        """The configuration fragment by name."""
+        return self._load("kconfig fragment", self.layout.configs / "kconfig", ".config", name, load_fragment)
+
+    def stressor_names(self) -> list[str]:
+        """Names of all stressors."""
+        return self._names(self.layout.configs / "stressors", ".yaml")
+
+    def stressor(self, name: str) -> Stressor:
+        """The stressor by name."""
+        return self._load("stressor", self.layout.configs / "stressors", ".yaml", name, load_stressor)
+
+    def initramfs(self) -> tuple[str, Path]:
+        """(toolchain, folder) of the guest's own programs."""
+        schema = read_yaml(self.layout.configs / "guests" / "initramfs.yaml", InitramfsSchema)
+        return schema.toolchain, self.layout.vm_images / schema.sources
+
+    def series_names(self) -> list[str]:
+        """Names of all series of the checkout."""
+        return sorted(p.parent.name for p in self.layout.series.glob("*/series.yaml"))
+
+    def series(self, name_or_path: str) -> SeriesSpec:
+        """The series by name, by "series/NAME" or by the path of its folder."""
+        folder = Path(name_or_path)
+        if (folder / "series.yaml").is_file():
+            return load_series_spec(folder.resolve())
+        name = folder.name
+        if not name or not (self.layout.series / name / "series.yaml").is_file():
+            raise UserError(f"unknown series {name_or_path!r}", remedy=nearest(name, self.series_names()))
+        return load_series_spec(self.layout.series / name)

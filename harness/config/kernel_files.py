@@ -1,0 +1,178 @@
+"""configs/eras, configs/toolchains, configs/kconfig, configs/stressors: data about kernels, read into the model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import Field
+
+from harness.config.yaml_file import Schema, read_yaml
+from harness.model.build import Fragment
+from harness.model.cell import ProofRule, Stressor
+from harness.model.era import Era, Toolchain
+from harness.model.errors import UserError
+from harness.model.tree import Fixup
+
+_OPTION = re.compile(r"^CONFIG_([A-Za-z0-9_]+)=(.*)$")
+_UNSET = re.compile(r"^# CONFIG_([A-Za-z0-9_]+) is not set$")
+
+
+class FixupSchema(Schema):
+    """A named find-and-replace of the tree."""
+
+    name: str
+    file: str
+    find: str = Field(min_length=1)
+    replace: str
+    reason: str = Field(min_length=1)
+    count: int = Field(default=1, ge=1)
+
+
+class EraSchema(Schema):
+    """Keys of an era file; see harness.model.era.Era."""
+
+    name: str
+    summary: str = ""
+    toolchain: str
+    arch: str
+    image: str
+    target: str = "bzImage"
+    machine: str = "pc"
+    cpu: str
+    boot_args: list[str] = Field(default_factory=list)
+    fixups: list[FixupSchema] = Field(default_factory=list)
+    kconfig_names: dict[str, str] = Field(default_factory=dict)
+    kconfig_extra: list[str] = Field(default_factory=list)
+    make_vars: dict[str, str] = Field(default_factory=dict)
+    initramfs_gzip: bool = True
+    numa: bool = True
+
+
+class ToolchainSchema(Schema):
+    """Keys of a toolchain file; see harness.model.era.Toolchain."""
+
+    name: str
+    summary: str = ""
+    suite: str
+    packages: list[str] = Field(min_length=1)
+    script: str = ""
+    make_vars: dict[str, str] = Field(default_factory=dict)
+    pull: str | None = None
+
+
+class ProofSchema(Schema):
+    """One rule of proof."""
+
+    any_of: list[str] = Field(min_length=1)
+    minimum: int = Field(ge=1)
+    reason: str
+
+
+class WishesSchema(Schema):
+    """The guest a stressor would like."""
+
+    memory_mib: int = 1024
+    cpus: int = 4
+    nodes: int = 2
+    swap: bool = False
+
+
+class StressorSchema(Schema):
+    """Keys of a stressor file; see harness.model.cell.Stressor."""
+
+    name: str
+    area: str
+    summary: str
+    races: list[str] = Field(default_factory=list)
+    requires: list[str] = Field(default_factory=list)
+    wishes: WishesSchema = WishesSchema()
+    proof: list[ProofSchema] = Field(default_factory=list)
+    seconds: int = Field(default=20, ge=1, le=86400)
+
+
+class InitramfsSchema(Schema):
+    """Keys of configs/guests/initramfs.yaml: what compiles the guest's programs, and where they are."""
+
+    toolchain: str
+    sources: str
+
+
+def load_era(path: Path) -> Era:
+    """The era that ``path`` defines. Raises UserError."""
+    s = read_yaml(path, EraSchema)
+    return Era(
+        name=s.name,
+        toolchain=s.toolchain,
+        arch=s.arch,
+        image=s.image,
+        target=s.target,
+        machine=s.machine,
+        cpu=s.cpu,
+        boot_args=tuple(s.boot_args),
+        fixups=tuple(Fixup(f.name, f.file, f.find, f.replace, f.reason, f.count) for f in s.fixups),
+        kconfig_names=tuple(s.kconfig_names.items()),
+        kconfig_extra=tuple(s.kconfig_extra),
+        make_vars=tuple(s.make_vars.items()),
+        initramfs_gzip=s.initramfs_gzip,
+        numa=s.numa,
+        where=str(path),
+    )
+
+
+def load_toolchain(path: Path) -> Toolchain:
+    """The toolchain that ``path`` defines. Raises UserError."""
+    s = read_yaml(path, ToolchainSchema)
+    return Toolchain(
+        name=s.name,
+        suite=s.suite,
+        packages=tuple(s.packages),
+        script=s.script,
+        make_vars=tuple(s.make_vars.items()),
+        pull=s.pull,
+        summary=s.summary,
+        where=str(path),
+    )
+
+
+def load_stressor(path: Path) -> Stressor:
+    """The stressor that ``path`` defines. Raises UserError."""
+    s = read_yaml(path, StressorSchema)
+    return Stressor(
+        name=s.name,
+        area=s.area,
+        summary=s.summary,
+        races=tuple(s.races),
+        requires=tuple(s.requires),
+        proof=tuple(ProofRule(tuple(r.any_of), r.minimum, r.reason) for r in s.proof),
+        seconds=s.seconds,
+        memory_mib=s.wishes.memory_mib,
+        cpus=s.wishes.cpus,
+        nodes=s.wishes.nodes,
+        where=str(path),
+    )
+
+
+def parse_kconfig(text: str, where: str) -> tuple[tuple[str, str], ...]:
+    """(option without CONFIG_, value) of every line of a .config or fragment; "n" where it is not set.
+
+    Raises UserError naming the line for anything but an option or a comment.
+    """
+    options: list[tuple[str, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _OPTION.match(line):
+            options.append((match[1], match[2].strip()))
+        elif match := _UNSET.match(line):
+            options.append((match[1], "n"))
+        elif line.strip() and not line.startswith("#"):
+            raise UserError("neither CONFIG_NAME=value nor a comment", where=f"{where}:{number}")
+    return tuple(options)
+
+
+def load_fragment(path: Path) -> Fragment:
+    """The configuration fragment that ``path`` holds. Raises UserError."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return Fragment(path.stem, parse_kconfig(text, str(path)), str(path))

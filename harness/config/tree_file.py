@@ -1,0 +1,115 @@
+"""configs/trees/*.yaml: trees, their sources and pins."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.config.yaml_file import Schema, read_yaml
+from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree
+
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")
+_LENGTH = {PinKind.TREE: 40, PinKind.COMMIT: 40, PinKind.SHA256: 64}
+
+
+class PinSchema(Schema):
+    """One key of tree, commit or sha256."""
+
+    tree: str | None = None
+    commit: str | None = None
+    sha256: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> PinSchema:
+        given = {k: v for k, v in ((k, getattr(self, k.value)) for k in PinKind) if v is not None}
+        if len(given) != 1:
+            raise ValueError("a pin is exactly one of tree, commit, sha256")
+        kind, value = next(iter(given.items()))
+        if not re.fullmatch(rf"[0-9a-f]{{{_LENGTH[kind]}}}", value):
+            raise ValueError(f"{kind} pin must be {_LENGTH[kind]} lower-case hexadecimal digits")
+        return self
+
+    def pin(self) -> Pin:
+        """As the model's value."""
+        return next(Pin(kind, getattr(self, kind)) for kind in PinKind if getattr(self, kind) is not None)
+
+
+class SourceSchema(Schema):
+    """One key of git, debian, tarball or directory says where; revision which; pins what it must be."""
+
+    git: str | None = None
+    debian: str | None = None
+    tarball: str | None = None
+    directory: str | None = None
+    revision: str | None = None
+    suite: str | None = None
+    paths: list[str] = Field(default_factory=list)
+    pins: list[PinSchema] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one(self) -> SourceSchema:
+        given = [kind for kind in SourceKind if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError("a source is exactly one of git, debian, tarball, directory")
+        if self.git is not None and not self.revision:
+            raise ValueError("a git source needs a revision")
+        if self.paths and self.git is None:
+            raise ValueError("paths are for git sources")
+        return self
+
+    @field_validator("paths")
+    @classmethod
+    def _inside(cls, value: list[str]) -> list[str]:
+        if bad := [path for path in value if path.startswith(("/", "-", ":")) or ".." in path.split("/")]:
+            raise ValueError(f"{bad[0]!r} is not a path inside the tree")
+        return value
+
+    @field_validator("git", "debian", "revision", "suite")
+    @classmethod
+    def _no_option(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("-"):
+            raise ValueError("must not begin with a dash")
+        return value
+
+
+class TreeSchema(Schema):
+    """A tree: name, kernel version, era and sources in the order they are tried."""
+
+    name: str
+    version: str
+    era: str
+    sources: list[SourceSchema] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not NAME.match(value):
+            raise ValueError("a name is letters, digits, and . _ + - after the first")
+        return value
+
+
+def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
+    """The model's value; local paths become absolute, relative ones counted from ``base``."""
+    kind = next(kind for kind in SourceKind if getattr(schema, kind) is not None)
+    location = str(getattr(schema, kind))
+    local = kind in (SourceKind.TARBALL, SourceKind.DIRECTORY) or (
+        kind is SourceKind.GIT and "://" not in location and not re.match(r"^[\w.-]+@[\w.-]+:", location)
+    )
+    if local:
+        location = str((base / Path(location).expanduser()).resolve())
+    return Source(
+        kind, location, schema.revision, tuple(p.pin() for p in schema.pins), schema.suite, tuple(schema.paths), where
+    )
+
+
+def tree_from(schema: TreeSchema, base: Path, where: str) -> Tree:
+    """The model's value of a tree's schema."""
+    sources = tuple(source_from(source, base, where) for source in schema.sources)
+    return Tree(schema.name, schema.version, schema.era, sources, where)
+
+
+def load_tree(path: Path) -> Tree:
+    """The tree that ``path`` defines. Raises UserError."""
+    return tree_from(read_yaml(path, TreeSchema), path.parent, str(path))

@@ -1,0 +1,76 @@
+"""The user's own configuration: where mail and local mirrors are, which engine, how much machine to use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from harness.config.tree_file import SourceSchema, TreeSchema, source_from, tree_from
+from harness.config.yaml_file import Schema, read_yaml
+from harness.model.errors import UserError
+from harness.model.tree import Source, Tree
+
+
+class SettingsSchema(Schema):
+    """Keys of the user's configuration file (docs/configuration.md)."""
+
+    mail: dict[str, str] = Field(default_factory=dict)
+    sources: dict[str, list[SourceSchema]] = Field(default_factory=dict)
+    trees: list[TreeSchema] = Field(default_factory=list)
+    engine: str | None = None
+    qemu: str = "qemu-system-x86_64"
+    jobs: int | None = Field(default=None, ge=1, le=1024)
+    build_memory_mib: int = Field(default=8192, ge=512)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``mail``: series name to mbox or folder. ``sources``: tree name to sources tried before the repository's own.
+    ``trees``: trees of the user's own. ``jobs``: make -j."""
+
+    mail: Mapping[str, Path]
+    sources: Mapping[str, tuple[Source, ...]]
+    trees: tuple[Tree, ...]
+    engine: str | None
+    qemu: str
+    jobs: int
+    build_memory_mib: int
+    where: str | None
+
+
+def settings_path(root: Path, environment: Mapping[str, str]) -> Path | None:
+    """HARNESS_CONFIG, else harness.local.yaml in the checkout, else ~/.config/harness/config.yaml; else None."""
+    named = environment.get("HARNESS_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise UserError("HARNESS_CONFIG names no file", where=named)
+        return Path(named)
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/root")) / ".config")
+    return next((p for p in (root / "harness.local.yaml", home / "harness" / "config.yaml") if p.is_file()), None)
+
+
+def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The user's configuration, or the defaults. Relative paths in it are relative to its own folder."""
+    env = os.environ if environment is None else environment
+    path = settings_path(root, env)
+    schema = read_yaml(path, SettingsSchema) if path else SettingsSchema()
+    base = path.parent if path else root
+
+    def resolved(text: str) -> Path:
+        return (base / Path(text).expanduser()).resolve()
+
+    where = str(path) if path else "defaults"
+    return Settings(
+        mail={name: resolved(text) for name, text in schema.mail.items()},
+        sources={name: tuple(source_from(s, base, where) for s in many) for name, many in schema.sources.items()},
+        trees=tuple(tree_from(tree, base, where) for tree in schema.trees),
+        engine=schema.engine,
+        qemu=schema.qemu,
+        jobs=schema.jobs or os.cpu_count() or 1,
+        build_memory_mib=schema.build_memory_mib,
+        where=str(path) if path else None,
+    )
