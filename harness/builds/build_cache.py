@@ -1,0 +1,75 @@
+"""Finished builds by the key of what they were made from; written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.model.build import Config, DroppedOption, Kernel
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+class BuildCache:
+    """One folder per build key, with kernel.json beside the artefacts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> Kernel | None:
+        """The build, or None. An image whose hash is not the recorded one is removed: it must be built again."""
+        directory = self.folder / key
+        try:
+            data = json.loads((directory / "kernel.json").read_text())
+            config = data.pop("config")
+            kernel = Kernel(
+                **{**data, "directory": directory, "cached": True},
+                config=Config(
+                    tuple((o, v) for o, v in config["requested"]),
+                    tuple((o, v) for o, v in config["obtained"]),
+                    tuple(DroppedOption(**dropped) for dropped in config["dropped"]),
+                ),
+            )
+            sound = sha256_of(kernel.image) == kernel.digest
+        except (OSError, ValueError, KeyError, TypeError):
+            sound = False
+        if not sound:
+            if directory.exists():
+                shutil.rmtree(directory, ignore_errors=True)
+            return None
+        return kernel
+
+    def put(self, kernel: Kernel, files: dict[str, Path]) -> Kernel:
+        """Copies the artefacts (name in the cache to path) under the kernel's key and returns it with its folder."""
+        new = self.folder / f"{kernel.key}.{os.getpid()}.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for name, path in files.items():
+            shutil.copyfile(path, new / name)
+        data = asdict(kernel)
+        del data["directory"], data["cached"]
+        with (new / "kernel.json").open("w") as handle:
+            handle.write(json.dumps(data))
+        for path in (*new.iterdir(), new):
+            _fsync(path)
+        final = self.folder / kernel.key
+        shutil.rmtree(final, ignore_errors=True)
+        new.rename(final)
+        _fsync(self.folder)
+        return Kernel(**{**{f: getattr(kernel, f) for f in kernel.__slots__}, "directory": final})
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,302 @@
+"""Building a kernel in a container: configure, check the configuration, make, keep what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.builds.build_cache import BuildCache, sha256_of
+from harness.builds.kconfig import allconfig_text, check, dependencies, merged
+from harness.config.kernel_files import parse_kconfig
+from harness.model.build import Config, Fragment, Kernel
+from harness.model.container import ContainerRequest, ContainerResult, ContainerRunner, Mount
+from harness.model.era import Era, Image, Toolchain
+from harness.model.errors import HarnessError, InfrastructureError, UserError
+
+# Part of every build key: raise it when the recipe below changes what is built.
+RECIPE = 1
+MAX_LOG_BYTES = 32 * 1024 * 1024
+# Today's dialect; the same on every era whose configuration program knows KCONFIG_ALLCONFIG.
+_CONFIGURE = "make -C /source O=/out {words} KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
+_BUILD = "rm -f /out/.version && make -C /source O=/out {words} -j{jobs} {target}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """One kernel to be built.
+
+    ``source`` is a working folder with the content ``tree_id``; ``out`` the output folder that the tree's prefixes
+    share, so that each build is incremental to the one before.
+    """
+
+    tree: str
+    tree_id: str
+    patches: int
+    source: Path
+    out: Path
+    era: Era
+    toolchain: Toolchain
+    image: Image
+    fragments: tuple[Fragment, ...]
+    jobs: int
+    memory_mib: int
+    timeout: float = 3 * 3600.0
+
+    def requests(self) -> dict[str, str]:
+        """Requested options in the era's names, its own extra lines last."""
+        requests, _ = merged(self.fragments, self.era)
+        requests.update(parse_kconfig("\n".join(self.era.kconfig_extra), self.era.where))
+        return requests
+
+    def make_words(self) -> str:
+        """Variables on every make command line, quoted for a shell."""
+        variables = {"ARCH": self.era.arch, **dict(self.toolchain.make_vars), **dict(self.era.make_vars)}
+        return shlex.join(f"{name}={value}" for name, value in variables.items())
+
+    def script(self, step: str) -> str:
+        """One of the recipe's two steps as a shell command."""
+        return step.format(words=self.make_words(), jobs=self.jobs, target=self.era.target)
+
+
+class BuildFailed(HarnessError):
+    """The tree does not build: said of the kernel, with the first error line. Never raised for a failing engine."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, log: Path, error: str) -> None:
+        super().__init__(f"{what}: {error}", where=str(log))
+        self.log = log
+        self.error = error
+
+
+class KernelBuilder:
+    """Builds kernels with a container runner; equal requests are built once."""
+
+    def __init__(self, runner: ContainerRunner, cache: Path) -> None:
+        self.runner = runner
+        self.cache = BuildCache(cache / "builds")
+        self.ccache = cache / "ccache"
+        self.failures = cache / "failed-builds"
+
+    def key(self, request: BuildRequest) -> str:
+        """SHA-256 (hex) over everything that decides what is built; paths and job counts do not."""
+        parts = [
+            RECIPE,
+            request.tree_id,
+            request.era.arch,
+            request.era.target,
+            request.era.image,
+            request.make_words(),
+            allconfig_text(request.requests()),
+            request.image.digest,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def out_name(self, request: BuildRequest) -> str:
+        """Name of the output folder: equal for all prefixes of a tree under one configuration and compiler."""
+        parts = [request.make_words(), allconfig_text(request.requests()), request.image.digest]
+        return "out-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+    def cached(self, request: BuildRequest) -> Kernel | None:
+        """The kernel where it was built before."""
+        return self.cache.get(self.key(request))
+
+    def known_failure(self, request: BuildRequest) -> BuildFailed | None:
+        """The failure of an equal request before: a tree that does not build is not built again either."""
+        log = self.failures / f"{self.key(request)}.log"
+        return _failure(request, log) if log.is_file() else None
+
+    def build(self, request: BuildRequest, report: Callable[[str], None]) -> Kernel:
+        """The finished kernel.
+
+        ``report`` gets a word on progress now and then. Raises BuildFailed when the compiler refuses the tree,
+        UserError when a requested option was dropped, InfrastructureError when the container failed.
+        """
+        kernel = self.cached(request)
+        if kernel is not None:
+            return kernel
+        key = self.key(request)
+        incremental = (request.out / "vmlinux").is_file()
+        request.out.mkdir(parents=True, exist_ok=True)
+        self.ccache.mkdir(parents=True, exist_ok=True)
+        (request.out / "harness.config").write_text(allconfig_text(request.requests()))
+        log = request.out / "harness.log"
+        with log.open("wb", buffering=0) as handle:
+            sink = _Sink(handle.write, report)
+            config_done = self._container(request, request.script(_CONFIGURE), sink, 900.0)
+            if config_done.exit_code != 0:
+                raise self._failed(request, key, log, "configuration failed")
+            config = obtained_config(request)
+            if config.dropped:
+                raise dropped_error(request, config)
+            built = self._container(request, request.script(_BUILD), sink, request.timeout)
+        if built.timed_out:
+            raise InfrastructureError(
+                f"building {request.tree} + {request.patches} took longer than {request.timeout:.0f} s", where=str(log)
+            )
+        if built.out_of_memory:
+            raise InfrastructureError(
+                f"building {request.tree} + {request.patches} ran out of its {request.memory_mib} MiB",
+                where=str(log),
+                remedy="raise build_memory_mib in your configuration or lower --jobs",
+            )
+        if built.exit_code != 0:
+            raise self._failed(request, key, log, "does not build")
+        image = request.out / request.era.image
+        if not image.is_file():
+            raise InfrastructureError(f"make succeeded but left no {request.era.image}", where=str(log))
+        kernel = Kernel(
+            key=key,
+            directory=request.out,
+            digest=sha256_of(image),
+            tree=request.tree,
+            tree_id=request.tree_id,
+            patches=request.patches,
+            image_digest=request.image.digest,
+            config=config,
+            seconds=round(config_done.seconds + built.seconds, 2),
+            incremental=incremental,
+            cached=False,
+        )
+        files = {"image": image, "log": log, "config": request.out / ".config"}
+        for name in ("vmlinux", "System.map"):
+            if (request.out / name).is_file():
+                files[name] = request.out / name
+        return self.cache.put(kernel, files)
+
+    def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float) -> ContainerResult:
+        return self.runner.run(self.container_request(request, script, timeout), sink)
+
+    def container_request(
+        self, request: BuildRequest, script: str | None = None, timeout: float | None = None
+    ) -> ContainerRequest:
+        """The container that runs ``script``: source read-only, output writable, no network, the caller's user."""
+        environment = {
+            # Fixed, so that equal sources give an equal image.
+            "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+            "KBUILD_BUILD_USER": "harness",
+            "KBUILD_BUILD_HOST": "harness",
+            "KBUILD_BUILD_VERSION": "1",
+            "CCACHE_DIR": "/ccache",
+            "CCACHE_MAXSIZE": "5G",
+            "HOME": "/tmp",
+            "LC_ALL": "C",
+        }
+        user = os.getuid() or 65534
+        group = os.getgid() or 65534
+        if os.getuid() == 0:
+            for folder in (request.out, self.ccache):
+                if folder.is_dir():
+                    _hand_over(folder, user, group)
+        return ContainerRequest(
+            image=request.image.digest,
+            command=("/bin/sh", "-c", script or request.script(_BUILD)),
+            mounts=(
+                Mount(str(request.source), "/source", True),
+                Mount(str(request.out), "/out", False),
+                Mount(str(self.ccache), "/ccache", False),
+            ),
+            environment=tuple(environment.items()),
+            workdir="/out",
+            user=f"{user}:{group}",
+            cpus=request.jobs,
+            memory_mib=request.memory_mib,
+            timeout=timeout or request.timeout,
+            label=f"{request.tree}+{request.patches}",
+        )
+
+    def _failed(self, request: BuildRequest, key: str, log: Path, what: str) -> BuildFailed:
+        self.failures.mkdir(parents=True, exist_ok=True)
+        kept = self.failures / f"{key}.log"
+        new = kept.with_suffix(".new")
+        shutil.copyfile(log, new)
+        new.rename(kept)
+        return _failure(request, kept, what)
+
+
+def _failure(request: BuildRequest, log: Path, what: str = "does not build") -> BuildFailed:
+    return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(log.read_bytes()))
+
+
+def _hand_over(folder: Path, user: int, group: int) -> None:
+    # Only the top: what is below was made by the container's own user already.
+    if folder.stat().st_uid != user:
+        os.chown(folder, user, group)
+        for path in folder.iterdir():
+            os.chown(path, user, group, follow_symlinks=False)
+
+
+class _Sink:
+    """Bounds the log and tells the reporter which file is being compiled."""
+
+    def __init__(self, write: Callable[[bytes], int], report: Callable[[str], None]) -> None:
+        self.write = write
+        self.report = report
+        self.left = MAX_LOG_BYTES
+
+    def __call__(self, data: bytes) -> None:
+        if self.left > 0:
+            self.write(data[: self.left])
+            self.left -= len(data)
+        lines = data.decode("utf-8", "replace").splitlines()
+        made = [line.split() for line in lines if re.match(r"^\s+[A-Z]{2,8}\s+\S+$", line)]
+        if made:
+            self.report(" ".join(made[-1]))
+
+
+def first_error(log: bytes) -> str:
+    """The line of a build log that a person would point at."""
+    lines = log.decode("utf-8", "replace").splitlines()
+    for pattern in (r":\s+(fatal )?error:", r"undefined reference", r"(?i)^error\b|: error\b", r"\*\*\* "):
+        for line in lines:
+            if re.search(pattern, line):
+                return re.sub(r"[\x00-\x1f\x7f]", " ", line.strip())[:300]
+    return re.sub(r"[\x00-\x1f\x7f]", " ", lines[-1].strip())[:300] if lines else "the log is empty"
+
+
+def obtained_config(request: BuildRequest) -> Config:
+    """Requested against obtained, with reasons looked up in the tree's Kconfig files where something was dropped."""
+    path = request.out / ".config"
+    if not path.is_file():
+        raise InfrastructureError("the configuration step left no .config", where=str(path))
+    text = path.read_text("utf-8", "replace")
+    obtained = parse_kconfig("\n".join(line for line in text.splitlines() if "CONFIG_" in line), str(path))
+    requests = request.requests()
+    first = check(requests, obtained, {})
+    if not first.dropped:
+        return first
+    return check(requests, obtained, kconfig_dependencies(request.source, [d.name for d in first.dropped]))
+
+
+def kconfig_dependencies(source: Path, options: Sequence[str]) -> dict[str, str]:
+    """What each option that the tree defines depends on; reads every Kconfig file, so only for the error path."""
+    found: dict[str, str] = {}
+    for path in sorted(source.rglob("Kconfig*")):
+        if not path.is_file() or path.is_symlink():
+            continue
+        text = path.read_text("utf-8", "replace")
+        for option in options:
+            if option not in found and re.search(rf"^\s*(menu)?config\s+{re.escape(option)}\s*$", text, re.M):
+                expression = dependencies(text, option)
+                if expression is not None:
+                    found[option] = expression
+    return found
+
+
+def dropped_error(request: BuildRequest, config: Config) -> UserError:
+    """The error that names every dropped option on one line."""
+    told = "; ".join(f"CONFIG_{d.name}={d.wanted} became {d.got} ({d.reason})" for d in config.dropped[:8]) + (
+        "; ..." if len(config.dropped) > 8 else ""
+    )
+    return UserError(
+        f"{request.tree} + {request.patches}: {len(config.dropped)} requested option(s) dropped: {told}",
+        where=", ".join(f.where for f in request.fragments) + f", {request.era.where}",
+        remedy="mend the fragment, or the era's kconfig_names",
+    )
