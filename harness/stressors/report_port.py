@@ -1,0 +1,65 @@
+"""Reading what init and the stressors say on the report port (KTAP v1 with counters). Hostile input: bounded, exact."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+MAX_BYTES = 16 * 1024 * 1024
+_COUNTER = re.compile(r"^# counter-(before|after) ([A-Za-z0-9_.]{1,64}) (-?\d{1,20})$")
+_PAIR = re.compile(r"([A-Za-z0-9_.]{1,64})=(-?\d{1,20})(?=\s|$)")
+_RESULT = re.compile(r"^(not ok|ok) 1 (\S+)(?: # (.*))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class StressorReport:
+    """A guest's report. ``skip`` is init's or the stressor's reason why it is not possible in this kernel."""
+
+    user_space: bool
+    guest: str
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    digest: dict[str, int] = field(default_factory=dict)
+    ok: bool | None = None
+    skip: str | None = None
+    error: str = ""
+    done: bool = False
+
+    def moved(self, name: str) -> int | None:
+        """How far a counter moved, or a "digest.KEY" value; None where the guest has no such counter."""
+        if name.startswith("digest."):
+            return self.digest.get(name.removeprefix("digest."))
+        if name not in self.after:
+            return None
+        return self.after[name] - self.before.get(name, 0)
+
+
+def parse_report(data: bytes, stressor: str) -> StressorReport:
+    """The report in the bytes of the report port; lines that are not of the protocol are passed over."""
+    user_space = done = False
+    guest, skip, error = "", None, ""
+    ok: bool | None = None
+    counters: dict[str, dict[str, int]] = {"before": {}, "after": {}}
+    digest: dict[str, int] = {}
+    for raw in data[:MAX_BYTES].split(b"\n"):
+        line = raw[:4000].decode("ascii", "replace").strip()
+        if match := _COUNTER.match(line):
+            counters[match[1]][match[2]] = int(match[3])
+        elif line.startswith("# harness: user-space"):
+            user_space = True
+        elif line.startswith("# guest: "):
+            guest = "".join(c for c in line.removeprefix("# guest: ") if c.isprintable())[:300]
+        elif line.startswith(f"# digest {stressor} "):
+            digest.update({key: int(value) for key, value in _PAIR.findall(line)})
+        elif line.startswith("# error "):
+            error = line.removeprefix("# error ")[:300]
+        elif line.startswith("# harness: done"):
+            done = True
+        elif match := _RESULT.match(line):
+            directive = (match[3] or "").strip()
+            if directive.upper().startswith("SKIP"):
+                skip = directive[4:].strip()[:300] or "no reason given"
+            ok = match[1] == "ok"
+            if not ok:
+                error = error or directive[:300]
+    return StressorReport(user_space, guest, counters["before"], counters["after"], digest, ok, skip, error, done)
