@@ -1,0 +1,289 @@
+"""Call traces of every era to function names, and the choice of the function that names a report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+Resolve = Callable[[int], str | None]
+"""Address to function name, from a System.map: for traces of 2.5 without kallsyms that hold addresses only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One entry of a call trace."""
+
+    function: str
+    trusted: bool
+    """False for the ``? function`` entries: left on the stack by an earlier call, not part of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Functions that do not name a report although they stand on top of its trace."""
+
+    functions: str
+    """Regular expression that matches the whole name."""
+    reason: str
+
+
+PLUMBING: tuple[PassedOver, ...] = (
+    PassedOver(
+        r"_*dump_stack(?:_lvl|_print_info)?|show_(?:stack|trace|regs|registers)\w*|_?_?show_(?:stack|trace)|"
+        r"print_context_stack|"
+        r"dump_trace|show_fault_oops|__dump_\w+|nmi_(?:cpu_backtrace|trigger_cpumask_backtrace)\w*|"
+        r"arch_trigger_\w+backtrace\w*|trigger_(?:all_cpu|single_cpu)_backtrace|rcu_dump_cpu_stacks|"
+        r"sched_show_task|nmi_raise_cpu_backtrace",
+        "prints the trace",
+    ),
+    PassedOver(
+        r"_*warn_(?:slowpath\w*|on_slowpath|alloc(?:_failed|_show_mem)?)|__warn(?:_printk)?|report_bug|"
+        r"handle_bug|fixup_bug|"
+        r"warn_bogus_irq_restore|__report_bug|do_error_trap|do_trap\w*|do_invalid_op|exc_\w+|asm_exc_\w+|"
+        r"invalid_op|die\w*|__die\w*|"
+        r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
+        r"__bad_area\w*|bad_area\w*|"
+        r"page_fault_oops|kernelmode_fixup_or_oops|(?:__)?do_page_fault|do_user_addr_fault|do_kern_addr_fault|"
+        r"page_fault|async_page_fault|general_protection|do_general_protection|do_divide_error|divide_error|"
+        r"error_code|error_exit|error_entry|"
+        r"do_int3|int3|double_fault|do_double_fault|nmi|do_nmi|default_do_nmi|end_repeat_nmi|nmi_handle|"
+        r"nmi_restore|asm_exc_nmi",
+        "turns a trap or a WARN into the report",
+    ),
+    PassedOver(
+        r"lockdep_\w+|lock_(?:acquire|release|acquired|is_held\w*|commit)|__lock_\w+|_*print_(?:circular|"
+        r"deadlock|irq|bad_irq|usage|unlock|lock|freed)\w*|"
+        r"check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|chain_key|flags|lock_unlock|"
+        r"wait_context|no_locks_freed)\w*|"
+        r"mark_(?:lock\w*|held_locks|usage)|validate_chain|__debug_show_\w+|debug_(?:show|check)\w*(?:locks|freed)\w*|"
+        r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
+        r"sys_exit_lockdep|"
+        r"rcu_lockdep_\w+|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
+        r"add_lock_to_list|save_trace",
+        "lockdep's own code",
+    ),
+    PassedOver(
+        r"_*kasan_\w+|__asan_\w+|kmsan_\w+|__msan_\w+|kcsan_\w+|__tsan_\w+|kfence_\w+|__kfence\w*|__ubsan_\w+|"
+        r"ubsan_\w+|"
+        r"check_memory_region\w*|check_region_inline|print_(?:report|address_description|error_description)|"
+        r"handle_overflow|val_to_string|describe_\w+|end_report",
+        "a memory debugger's own code",
+    ),
+    PassedOver(
+        r"_*might_(?:sleep|resched|fault|lock\w*)|__schedule_bug|schedule_debug|debug_smp_processor_id|"
+        r"check_preemption_disabled|"
+        r"__this_cpu_preempt_check|spin_(?:bug|dump)|do_raw_spin_\w+|_raw_spin_\w+bug|rwlock_bug|_debug_\w+|"
+        r"__spin_lock_debug",
+        "the check that found the wrong context or the wrong lock",
+    ),
+    PassedOver(
+        r"bad_page\w*|free_page_is_bad\w*|check_free_page\w*|free_pages_check\w*|check_new_page\w*|"
+        r"prep_new_page|free_pages_prepare|free_(?:pcp|unref_page)_prepare|bad_range|"
+        r"print_bad_pte|dump_page\w*|__dump_page\w*|check_pcp_refill|check_new_pcp|page_expected_state",
+        "the page checker and its printing; __free_pages_ok() and its like, which call it, do name a report",
+    ),
+    PassedOver(
+        r"print_trailer|object_err|slab_(?:err|bug|fix|pad_check)|check_(?:bytes\w*|object|slab|poison_obj|pad_bytes)|"
+        r"(?:free|alloc)_(?:debug_processing|consistency_checks)|free_to_partial_list|check_valid_pointer|"
+        r"on_freelist|report_slab\w*|__slab_error|"
+        r"init_object|cache_free_debugcheck|cache_alloc_debugcheck_\w+|verify_redzone_free|slab_error|"
+        r"__slab_(?:alloc|free)|slab_(?:alloc|free)\w*|___slab_alloc|new_slab|get_partial_node|do_slab_free|"
+        r"cache_alloc_refill|cache_flusharray|free_block|drain_array",
+        "the slab checker: who allocates or frees is meant",
+    ),
+    PassedOver(
+        r"(?:__)?rcu_(?:pending|check_callbacks|sched_clock_irq|check_\w*stall\w*)|print_cpu_stall\w*|"
+        r"print_other_cpu_stall|check_cpu_stall|"
+        r"update_process_times|tick_(?:sched|nohz|periodic|handle)\w*|__?hrtimer_(?:run_queues|interrupt)|"
+        r"hrtimer_interrupt|"
+        r"__run_hrtimer|local_apic_timer_interrupt|(?:__|sys)*_?_?smp_?apic_timer_interrupt|apic_timer_interrupt|"
+        r"\w*sysvec_\w+|watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+|check_\w+)|softlockup_\w+|"
+        r"perf_event_\w*(?:nmi|overflow)\w*|"
+        r"__perf_event_overflow|intel_pmu_\w+|x86_pmu_\w+|smp_local_timer_interrupt|timer_interrupt|do_timer|"
+        r"handle_irq\w*|"
+        r"do_IRQ|common_interrupt|ret_from_intr|asm_common_interrupt|__do_IRQ|nmi_watchdog_tick|is_hardlockup|"
+        r"call_on_stack|irq_exit\w*|__irq_exit\w*",
+        "the interrupt in which a watchdog looked",
+    ),
+    PassedOver(
+        r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
+        r"do_)?(?:safe_halt|idle\w*|halt)|"
+        r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
+        r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
+        r"arch_call_rest_init|cpu_bringup_and_idle",
+        "an idle CPU: another one is meant",
+    ),
+    PassedOver(
+        r"_*BUG\w*|stack_trace_\w+|save_stack\w*|__stack_chk_fail|__list_(?:add|del)_(?:valid\w*|entry\w*)|"
+        r"__list_(?:add|del)|list_(?:add|del)\w*|"
+        r"refcount_\w+|__refcount_\w+|usercopy_abort|__check_\w+_size|fortify_panic|hung_task_\w+",
+        "the function that exists to report",
+    ),
+)
+
+SHARED_HELPERS: tuple[PassedOver, ...] = (
+    PassedOver(
+        r"_*(?:raw_)*(?:native_)?(?:queued_|ticket_)?(?:spin|read|write|mcs_spin|rw)_?(?:un)?(?:try)?(?:lock|"
+        r"unlock)\w*|"
+        r"_*mutex_(?:lock|unlock|trylock|optimistic_spin|spin_on_owner)\w*|_*(?:down|up)(?:_(?:read|write|"
+        r"interruptible|killable|trylock|timeout|failed))*|"
+        r"rwsem_\w+|__rwsem_\w+|call_rwsem_\w+|_*rt_mutex_\w+|percpu_(?:down|up)_\w+|_*rt_(?:spin|read|"
+        r"write)_\w+|osq_lock|"
+        r"pv_(?:queued_spin|wait|kick)\w*|__pv_queued_\w+|bit_spin_\w+|lock_page\w*|__lock_page\w*|"
+        r"folio_lock\w*|__folio_lock\w*|"
+        r"lock_sock\w*|__lock_sock|console_(?:un)?lock|rcu_read_(?:un)?lock\w*|__rcu_read_(?:un)?lock|"
+        r"local_bh_\w+|__local_bh_\w+|seq\w+_(?:begin|retry)",
+        "a lock is taken for somebody",
+    ),
+    PassedOver(
+        r"(?:io_)?schedule(?:_timeout\w*|_preempt_disabled|_user|_idle|_hrtimeout\w*)?|__schedule|"
+        r"__sched_text_start|preempt_schedule\w*|_?_?cond_resched\w*|"
+        r"wait_(?:for_(?:common|completion)\w*|on_\w+)|__wait_(?:for_common|on_bit\w*|on_\w+|rcu_gp)|"
+        r"out_of_line_wait_on_bit\w*|"
+        r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
+        r"do_wait_for_common|__switch_to|context_switch|"
+        r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
+        r"__synchronize_srcu|_?synchronize_rcu_expedited|"
+        r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"
+        r"do_nanosleep|yield|sys_sched_yield|do_sched_yield",
+        "somebody waits in it",
+    ),
+    PassedOver(
+        r"_?_?_?(?:put|get)_page(?:_unless_zero|_testzero|_foll|_foll_\w+)?|put_compound_page|"
+        r"__put_(?:compound|single)_page|release_pages|"
+        r"(?:try_)?(?:get|put)_compound_head|_?_?folio_(?:put|get|try_get|ref_\w+|put_testzero|try_get_rcu|"
+        r"put_refs|large_\w+)\w*|"
+        r"page_ref_\w+|page_(?:count|mapcount|cache_get\w*|cache_release)|page_cache_(?:get|release)\w*|"
+        r"try_get_page|get_huge_page_tail|"
+        r"set_page_(?:count|refcounted)|init_page_count|page_to_(?:nid|pfn|nodenum)|page_zone|pfn_to_page|"
+        r"virt_to_\w+|compound_head",
+        "counts the references of any page: the caller had the wrong one",
+    ),
+    PassedOver(
+        r"_?_?kmem_cache_(?:alloc|free)\w*|_?_?k[mzc]alloc\w*|kfree\w*|__kfree\w*|kzfree|_?_?kmalloc\w*|"
+        r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
+        r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
+        r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
+        r"get_page_from_freelist|rmqueue\w*|buffered_rmqueue|__rmqueue\w*|free_pages?|free_unref_\w+|"
+        r"kmemdup\w*|kstrdup\w*|"
+        r"cache_grow\w*|cache_alloc\w*|kmem_getpages|allocate_slab|alloc_slab_page|krealloc\w*|"
+        r"mempool_(?:alloc|free)\w*|out_of_memory|oom_kill_process|dump_header|fallback_alloc|"
+        r"alternate_node_alloc|should_failslab|slab_pre_alloc_hook",
+        "allocates or frees for somebody",
+    ),
+    PassedOver(
+        r"_?_?(?:mem(?:cpy|set|move|cmp|chr)|str(?:n?cpy|n?cmp|n?len|n?cat|lcpy|scpy|chr|rchr|sep|str))(?:_\w+)?|"
+        r"(?:__|_|raw_|generic_)*copy_(?:to|from|in)_user\w*|copy_user_\w+|(?:__)?clear_user\w*|(?:__)?(?:get|"
+        r"put)_user\w*|rep_\w+|csum_\w+|"
+        r"copy_page\w*|clear_page\w*|clear_huge_page|copy_highpage",
+        "moves bytes for somebody",
+    ),
+    PassedOver(
+        r"_?_?(?:test|set|clear|change)(?:_and_(?:set|clear|change))?_bit\w*|find_(?:first|next|"
+        r"last)_\w*bit\w*|atomic\w*|arch_atomic\w*|cmpxchg\w*|"
+        r"hlist_\w+|rb_(?:erase|insert_color|next|prev|first|last)\w*|__rb_\w+|radix_tree_\w+|"
+        r"__radix_tree_\w+|xa[rs]?_\w+|xas_\w+|idr_\w+|kref_\w+|kobject_(?:get|put)\w*|"
+        r"mas_\w+|llist_\w+|percpu_counter_\w+|percpu_ref_\w+|csum\w*|bitmap_\w+|__bitmap_\w+",
+        "a data structure that everybody uses",
+    ),
+    PassedOver(
+        r"smp_call_function\w*|on_each_cpu\w*|__flush_smp_call\w*|flush_smp_call\w*|generic_smp_call_\w+|"
+        r"csd_lock\w*|__csd_lock\w*|stop_(?:machine|one_cpu|two_cpus|cpus)\w*|"
+        r"native_(?:flush_tlb\w*|read_msr\w*|write_msr\w*|apic_\w+)|flush_tlb_\w+|cpu_relax|__?delay|"
+        r"__(?:const_)?udelay|delay_\w+|rep_nop|"
+        r"_*printk\w*|vprintk\w*|console_\w+|__call_console_drivers|serial8250_\w+|uart_\w+|"
+        r"trace_\w+_on|trace_\w+_off|__raw_callee_save\w*|static_call\w*|ftrace_\w+|notifier_call_chain|"
+        r"_?_?(?:atomic|blocking|raw)_notifier_call_chain",
+        "waits for other CPUs, for hardware or for the console",
+    ),
+    PassedOver(
+        r"(?:get|put)_task_\w+|_?_?wake_up\w*|try_to_wake_up|default_wake_function|autoremove_wake_function|"
+        r"complete(?:_all)?|queue_work\w*|"
+        r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
+        "wakes somebody or starts a timer",
+    ),
+)
+
+
+def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
+
+
+_PLUMBING = _one_of(PLUMBING)
+_SHARED = _one_of(SHARED_HELPERS)
+
+
+def is_plumbing(function: str) -> bool:
+    """Whether ``function`` belongs to the making of a report and never names one."""
+    return _PLUMBING.fullmatch(function) is not None
+
+
+def is_shared_helper(function: str) -> bool:
+    """Whether ``function`` works for so many callers that the caller is meant; it names a report as a last resort."""
+    return _SHARED.fullmatch(function) is not None
+
+
+def bare_name(function: str) -> str:
+    """Drop what a compiler appends to a function's name: .isra.0, .constprop.1, .part.2, .cold …"""
+    head, _, _ = function.lstrip(".").partition(".")
+    return head
+
+
+_NAME = r"(?<![\w.$])[A-Za-z_.$][\w.$]{0,200}"
+# One entry of a trace. Shapes, oldest first:
+#   [<c0108d4f>]                                2.5 without kallsyms
+#   [<c0119f0a>] __wake_up_common+0x3a/0x60     2.5.40 on, several on a line until 2.6.1
+#   <ffffffff80131d4e>{__might_sleep+173}       x86-64 2.5 to 2.6.18, several on a line
+#   [<ffffffff8110b2a5>] ? foo+0x12/0x34 [mod]  2.6.19 to 4.10
+#   foo+0x12/0x34                               4.11 on
+_ENTRY = re.compile(
+    rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
+    rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
+    rf"(?:\{{(?P<braced>{_NAME})\+|(?P<name>{_NAME})\+0x[0-9a-fA-F]{{1,8}}/0x)|"
+    rf"\[<(?P<bare>[0-9a-fA-F]{{8,16}})>\]"
+)
+_ENTRY_LINE = re.compile(
+    rf"(?:(?:Call Trace|Trace): ?)?(?:<[#A-Z]{{1,16}}> {{0,4}}|#\d{{1,3}} )?(?:\? {{0,4}})?"
+    rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
+)
+
+
+def is_entry_line(message: str) -> bool:
+    """Whether ``message`` is a line of a call trace."""
+    return _ENTRY_LINE.match(message) is not None
+
+
+def entries(message: str, resolve: Resolve | None = None) -> Iterator[Frame | None]:
+    """Yield the trace entries of a line in order; None for an address that has no name."""
+    for found in _ENTRY.finditer(message):
+        name = found["braced"] or found["name"]
+        if name is None and resolve is not None:
+            name = resolve(int(found["bare"], 16))
+        yield Frame(bare_name(name), found["guess"] is None) if name else None
+
+
+_COUNTER = re.compile(
+    r"(?:RIP|EIP|IP|EIP is at|RIP is at|NIP|PC is at|pc ?:)(?: |:|$)(?:\s{0,4}00(?!33|23|73|1b|2b)[0-9a-f]{2}:)?"
+)
+
+
+def program_counter(message: str, resolve: Resolve | None = None) -> Frame | None:
+    """Return the function a register line (RIP:, EIP is at, IP:) points into; None for user space or no name."""
+    found = _COUNTER.match(message)
+    if not found or re.match(r"\s{0,4}00(?:33|23|73|1b|2b):", message[found.end() :]):
+        return None
+    named = [frame for frame in entries(message[found.end() :], resolve) if frame]
+    return Frame(named[0].function, True) if named else None
+
+
+def key_function(candidates: Iterable[str]) -> str | None:
+    """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing."""
+    helper: str | None = None
+    for function in candidates:
+        if is_plumbing(function):
+            continue
+        if not is_shared_helper(function):
+            return function
+        helper = helper or function
+    return helper

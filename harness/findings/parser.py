@@ -1,0 +1,228 @@
+"""The state machine that turns lines of a console into findings: which lines belong to one report, and when it ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.findings.console import (
+    PREFIX_BYTES,
+    Line,
+    LineBlocks,
+    clean_text,
+    inner_messages,
+    read_line,
+    without_escapes,
+)
+from harness.findings.frames import Resolve
+from harness.findings.report import MAX_LINES, Report
+from harness.findings.splats import CLOSES_ALL, PANICS_AFTER, PREAMBLES, SPLATS, PanicAfter, Preamble, Splat
+from harness.model.finding import Finding, Severity
+
+MAX_OPEN = 8
+"""Reports followed at the same time (one per printk caller)."""
+
+
+def _skip_pattern() -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
+    leads = {lead for splat in SPLATS for lead in splat.leads} | {lead for pre in PREAMBLES for lead in pre.leads}
+    words = {word for splat in SPLATS for word in splat.words}
+    by_letter: dict[bytes, list[bytes]] = {}
+    for lead in sorted(leads):
+        by_letter.setdefault(lead[:1], []).append(re.escape(lead[1:]))
+    one_of_leads = rb"|".join(
+        re.escape(letter) + rb"(?:" + rb"|".join(rest) + rb")" for letter, rest in by_letter.items()
+    )
+    letters = re.escape(b"".join(by_letter))
+    # The pattern starts with one literal byte, which the regular expression engine finds at memchr speed.
+    anchored = re.compile(rb"\n" + PREFIX_BYTES + rb"(?=[" + letters + rb"])(?:" + one_of_leads + rb")")
+    return anchored, tuple(sorted(words))
+
+
+_LEAD, _WORDS = _skip_pattern()
+
+
+def _may_matter(block: bytes) -> bool:
+    """Whether any line of ``block`` (which begins with a newline) can begin a report or its preamble."""
+    return any(word in block for word in _WORDS) or _LEAD.search(block) is not None
+
+
+class ConsoleParser:
+    """Finds reports in a console that arrives in pieces of any size; memory use does not grow with its length.
+
+    ``resolve`` names the addresses of traces that hold nothing else (2.5 without kallsyms).
+    """
+
+    def __init__(self, resolve: Resolve | None = None) -> None:
+        self._resolve = resolve
+        self._blocks = LineBlocks()
+        self._number = 0
+        self._open: list[Report] = []
+        self._preamble: list[tuple[Line, Preamble | None]] = []
+        self._preamble_reach = 0
+        self._last_death = False
+        self._fatal = False
+        self._ready: list[Finding] = []
+
+    @property
+    def fatal_report_complete(self) -> bool:
+        """Whether a fatal report has said what it had to: its end mark or its panic was seen, or another began.
+
+        What may still come is a consequence of it, so that a watcher needs to wait for a few seconds only.
+        """
+        return self._fatal or any(report.is_complete_fatal for report in self._open)
+
+    def feed(self, data: bytes) -> list[Finding]:
+        """Take the next bytes; return the findings finished by them, in the order in which they ended."""
+        for block in self._blocks.feed(data):
+            self._read(block)
+        return self._handed_out()
+
+    def close(self) -> list[Finding]:
+        """End of the console: return the findings that were still open."""
+        for block in self._blocks.close():
+            self._read(block)
+        for report in list(self._open):
+            self._finish(report)
+        self._preamble.clear()
+        return self._handed_out()
+
+    def _handed_out(self) -> list[Finding]:
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _read(self, block: bytes) -> None:
+        idle = not self._open and not self._preamble
+        if idle and not _may_matter(b"\n" + without_escapes(block)):
+            self._number += block.count(b"\n")
+            return
+        for raw in block.split(b"\n")[:-1]:
+            self._number += 1
+            may_begin = _may_matter(b"\n" + without_escapes(raw))
+            if may_begin or self._open or self._preamble:
+                self._line(read_line(self._number, clean_text(raw)), may_begin)
+
+    # -- one line -----------------------------------------------------------------------------------------------------
+
+    def _line(self, line: Line, may_begin: bool) -> None:
+        if CLOSES_ALL.match(line.message):
+            for report in list(self._open):
+                self._finish(report)
+            self._preamble.clear()
+            return
+        found = _header(line.message) if may_begin else None
+        if may_begin and found is None:
+            for inner in inner_messages(line):
+                if (found := _header(inner.message)) is not None:
+                    line = inner
+                    break
+        if found is not None:
+            self._header_line(line, *found)
+        else:
+            self._plain_line(line)
+
+    def _header_line(self, line: Line, splat: Splat, match: re.Match[str]) -> None:
+        report = self._report_of(line)
+        if line.message.startswith("Kernel panic") and self._panic_follows(line):
+            self._preamble.clear()
+            return
+        if report is not None and report.continues_with(splat, line.message):
+            report.join(line, splat.kind)
+            self._preamble.clear()
+            return
+        if report is not None and report.refined_by(splat):
+            report.join(line, splat.kind)
+            report.refine(splat, match)
+            return
+        if report is not None and splat is report.splat and splat.ends and splat.ends.match(line.message):
+            report.take(line, self._resolve, False)
+            return
+        preamble = self._preamble_of(line)
+        if report is not None:
+            if preamble:
+                report.cut_before(preamble[0].number)
+            self._finish(report)
+        elif len(self._open) >= MAX_OPEN:
+            self._finish(self._open[0])
+        report = Report(splat, match, line, preamble)
+        report.cause_lost = splat.kind == "panic" and any(rule.only_after for rule in _panic_rules(line))
+        self._open.append(report)
+        self._preamble.clear()
+
+    def _panic_follows(self, line: Line) -> bool:
+        """Join a panic to the report it follows from; True if it is no report of its own."""
+        for rule in _panic_rules(line):
+            for report in reversed(self._open):
+                if _can_follow(report, rule, line):
+                    report.panic(line)
+                    return True
+            return rule.only_after and self._last_death
+        return False
+
+    def _plain_line(self, line: Line) -> None:
+        starts = next((pre for pre in PREAMBLES if pre.start.match(line.message)), None)
+        report = self._report_of(line) or next((r for r in self._open if r.splat.other_cpus), None)
+        if report is not None:
+            report.take(line, self._resolve, starts is not None and report.may_be_followed)
+            if report.over:
+                self._finish(report)
+        if starts is not None and (report is None or report.may_be_followed):
+            if len(self._preamble) > MAX_LINES // 4:
+                self._preamble.clear()
+            self._preamble_reach = max(self._preamble_reach if self._preamble else 0, line.number + starts.reach)
+            self._preamble.append((line, starts))
+        elif self._preamble:
+            if line.number > self._preamble_reach:
+                self._preamble.clear()
+            elif line.message:
+                self._preamble.append((line, None))
+
+    def _preamble_of(self, header: Line) -> list[Line]:
+        """Return the lines before a header that belong to it, the oldest first."""
+        own = [(line, starts) for line, starts in self._preamble if line.caller == header.caller]
+        for index, (_, starts) in enumerate(own):
+            if starts is None:
+                continue
+            if starts.vouched is None or any(starts.vouched.match(line.message) for line, _ in own[index:]):
+                return [line for line, _ in own[index:]]
+        return []
+
+    def _report_of(self, line: Line) -> Report | None:
+        return next((report for report in self._open if report.caller == line.caller), None)
+
+    def _finish(self, report: Report) -> None:
+        self._open.remove(report)
+        if not report.is_believed():
+            return
+        finding = report.finding()
+        self._last_death = self._last_death or report.dies
+        self._fatal = self._fatal or finding.severity is Severity.FATAL
+        self._ready.append(finding)
+
+
+def _panic_rules(line: Line) -> list[PanicAfter]:
+    _, _, reason = line.message.partition(": ")
+    return [rule for rule in PANICS_AFTER if rule.what.match(reason)]
+
+
+def _can_follow(report: Report, rule: PanicAfter, line: Line) -> bool:
+    if report.panicked:
+        return False
+    return rule.kinds is None or report.splat.kind in rule.kinds or bool(report.joined & rule.kinds)
+
+
+def _header(message: str) -> tuple[Splat, re.Match[str]] | None:
+    for splat in SPLATS:
+        match = splat.header.match(message)
+        if match is not None:
+            return splat, match
+    return None
+
+
+def parse_console(data: bytes | Iterable[bytes], resolve: Resolve | None = None) -> tuple[Finding, ...]:
+    """Return the findings of a whole console, in the order in which they begin."""
+    parser = ConsoleParser(resolve)
+    found: list[Finding] = []
+    for piece in (data,) if isinstance(data, bytes) else data:
+        found += parser.feed(piece)
+    found += parser.close()
+    return tuple(sorted(found, key=lambda finding: (finding.first_line, finding.last_line)))

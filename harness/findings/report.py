@@ -1,0 +1,313 @@
+"""One report while its lines arrive: which lines are its own, what they tell, and the finding made of it at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from harness.findings.body import AFTER_END, body_of
+from harness.findings.console import Line
+from harness.findings.frames import Frame, Resolve, entries, is_entry_line, is_plumbing, key_function, program_counter
+from harness.findings.splats import DEATHS, END_PANIC, END_TRACE, Key, Splat
+from harness.model.finding import Finding, Severity
+
+MAX_LINES = 400
+"""Lines kept of one finding: a lockdep report of 6.x is 60 to 150, an OOM report with its task list can be more."""
+MAX_SPAN = 3000
+"""Lines after which a report is finished although more of its kind arrive: a guest that loops in its dump."""
+MAX_FRAMES = 32
+MAX_TITLE = 160
+
+_PATIENCE_AFTER_TRACE = 8
+"""Foreign lines in a row after a call trace: old kernels print no end, and a second CPU may write in between."""
+_LINGER = 4
+"""Foreign lines for which a finished report still waits for the panic that it causes ..."""
+_LINGER_DEATH = 40
+"""... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
+
+_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|Backtrace)\b.{0,20}?:")
+_OTHER_TRACE = re.compile(
+    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
+    r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
+)
+_LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
+_DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
+_VARIABLE = re.compile(
+    r"\b(?:0x)?[0-9a-f]{8,16}\b|\b0x[0-9a-f]+|\(\d+,\d+\)|exitcode=\S*|\[[\d#]+\]|"
+    r"(?<![A-Za-z_])-?\d+\b|\bCPU#?|'[^']{0,80}'|\{[^}]{0,80}\}|\([^)]{0,80}\)|[!.,;]+(?= |$)"
+)
+
+
+class Report:
+    """One report while its lines arrive."""
+
+    def __init__(self, splat: Splat, match: re.Match[str], line: Line, preamble: list[Line]) -> None:
+        self.splat = splat
+        self.caller = line.caller
+        self.fields = {name: value for name, value in match.groupdict().items() if value}
+        self.severity = splat.severity
+        self.first_line = preamble[0].number if preamble else line.number
+        self.last_line = line.number
+        self.lines: list[Line] = [*preamble, line][:MAX_LINES]
+        self.joined: set[str] = set()
+        self.foreign: list[Line] = []
+        self.foreign_count = 0
+        self.places: list[tuple[str, Frame]] = []
+        """("pc" | "irq" | "trace" | "lock", frame) in the order of the console."""
+        self.in_trace = False
+        self.in_other_trace = False
+        self.trace_seen = False
+        self.address_seen = False
+        self.traces = 0
+        self.interrupt_end: int | None = None
+        self.ended = False
+        self.panicked = line.message.startswith("Kernel panic")
+        self.cause_lost = False
+        """A panic that only ever follows an oops, and no oops was on the console."""
+        self.over = False
+
+    # -- growing ------------------------------------------------------------------------------------------------------
+
+    def join(self, line: Line, kind: str | None) -> None:
+        """Take a line that is known to belong to the report."""
+        if kind is not None:
+            self.joined.add(kind)
+            if kind in DEATHS:
+                self.severity = Severity.FATAL
+        self.foreign_count = 0
+        for foreign in self.foreign:
+            self._keep(foreign)
+        self.foreign.clear()
+        self._keep(line)
+        self.last_line = line.number
+
+    def _keep(self, line: Line) -> None:
+        if len(self.lines) < MAX_LINES and (not self.lines or self.lines[-1].number != line.number):
+            self.lines.append(line)
+
+    def take(self, line: Line, resolve: Resolve | None, opens_next: bool) -> None:
+        """Take the next line of the console, which may or may not belong to the report; sets ``over`` at its end.
+
+        ``opens_next``: the line looks like the preamble of another report; it is this one's only if more follows.
+        """
+        message = line.message
+        if not message:
+            return
+        if not opens_next and self._belongs(message, resolve):
+            self.join(line, None)
+        else:
+            self.foreign_count += 1
+            if len(self.foreign) < MAX_LINES:
+                self.foreign.append(line)
+            if self.foreign_count >= self._patience():
+                self.over = True
+        if line.number - self.first_line >= MAX_SPAN:
+            self.over = True
+
+    def _patience(self) -> int:
+        if self.panicked:
+            return _PATIENCE_AFTER_TRACE
+        if self.ended:
+            return _LINGER_DEATH if self.dies else _LINGER
+        if self.dies:
+            return _LINGER_DEATH if self.trace_seen else self.splat.patience
+        if self.trace_seen and self.splat.ends is None and not self.splat.other_cpus:
+            return _PATIENCE_AFTER_TRACE
+        return self.splat.patience
+
+    def _belongs(self, message: str, resolve: Resolve | None) -> bool:
+        if END_PANIC.match(message):
+            if self.panicked:
+                self.over = True
+            return self.panicked
+        if END_TRACE.match(message):
+            self.ended = True
+            self.in_trace = False
+            return True
+        if self.splat.ends and self.splat.ends.match(message):
+            self.ended = True
+            return True
+        if self.ended and not self.panicked:
+            return self.dies and AFTER_END.match(message) is not None
+        if _TRACE_START.match(message):
+            self._start_trace()
+            self._take_entries(message, resolve)
+            return True
+        if _OTHER_TRACE.match(message):
+            self.in_trace = False
+            self.in_other_trace = True
+            self._take_lock(message, resolve)
+            return True
+        counter = program_counter(message, resolve)
+        if counter is not None:
+            self.places.append(("pc", counter))
+            return True
+        if _INTERRUPT_ENDS.search(message):
+            self._take_entries(message, resolve, after_interrupt=True)
+            return True
+        if is_entry_line(message):
+            self._take_entries(message, resolve)
+            return True
+        if self._take_lock(message, resolve):
+            return True
+        return body_of(self.splat.kind).match(message) is not None
+
+    def _start_trace(self) -> None:
+        self.in_trace = True
+        self.in_other_trace = False
+        self.trace_seen = True
+        if any(where == "trace" for where, _ in self.places):
+            self.traces += 1
+
+    def _take_entries(self, message: str, resolve: Resolve | None, after_interrupt: bool = False) -> None:
+        if after_interrupt and self.interrupt_end is None:
+            self.interrupt_end = len(self.places)
+        for frame in entries(message, resolve):
+            if frame is None:
+                self.address_seen = True
+            elif self.in_trace and len(self.places) < 4 * MAX_FRAMES:
+                self.places.append(("trace" if not self.traces else "later", frame))
+            elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
+                # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
+                self.places.append(("loose", frame))
+
+    def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
+        if not _LOCK_AT.search(message):
+            return False
+        found = [frame for frame in entries(message, resolve) if frame]
+        if found and len(self.places) < 4 * MAX_FRAMES:
+            self.places.append(("lock", found[-1]))
+        return True
+
+    # -- what came of it ----------------------------------------------------------------------------------------------
+
+    def continues_with(self, splat: Splat, message: str) -> bool:
+        """Whether a header is only this report's next line."""
+        if self.trace_seen or self.ended or splat.kind not in self.splat.continues or splat.kind in self.joined:
+            return False
+        return not (_DIE_COUNT.search(message) and self.joined & DEATHS - {"bug"})
+
+    @property
+    def dies(self) -> bool:
+        """Whether a task died in it."""
+        return self.splat.is_death or bool(self.joined & DEATHS)
+
+    @property
+    def may_be_followed(self) -> bool:
+        """Whether it has said enough for a rule or a page dump to be the beginning of another report."""
+        return self.trace_seen or self.ended or not self.splat.needs_trace
+
+    def refined_by(self, splat: Splat) -> bool:
+        """Whether a header says better what this report is about."""
+        return not self.trace_seen and not self.ended and self.splat.kind in splat.refines
+
+    def refine(self, splat: Splat, match: re.Match[str]) -> None:
+        self.joined.add(self.splat.kind)
+        self.splat = splat
+        if self.severity is Severity.WARNING:
+            self.severity = splat.severity
+        self.fields |= {name: value for name, value in match.groupdict().items() if value}
+
+    def cut_before(self, number: int) -> None:
+        """Give up the lines from ``number`` on: they turned out to be the preamble of another report."""
+        if self.first_line < number <= self.last_line:
+            self.last_line = number - 1
+            self.lines = [line for line in self.lines if line.number < number]
+
+    def panic(self, line: Line) -> None:
+        """Take the panic that follows from this report."""
+        self.join(line, "panic")
+        self.severity = Severity.FATAL
+        self.panicked = True
+        if self.places:  # the panic's own trace tells nothing
+            self.traces += 1
+
+    @property
+    def is_complete_fatal(self) -> bool:
+        return self.severity is Severity.FATAL and (
+            self.ended or self.over or self.panicked or self.splat.kind in ("panic", "init-died", "stack-corruption")
+        )
+
+    def _trusted(self, places: Iterable[str]) -> list[str]:
+        wanted = set(places)
+        frames = [frame for where, frame in self.places if where in wanted]
+        trusted = [frame.function for frame in frames if frame.trusted]
+        # kernels without frame pointers mark every entry with "?": then the marks tell nothing
+        if not any(frame.trusted for where, frame in self.places if where == "trace"):
+            return [frame.function for frame in frames]
+        return trusted
+
+    def _candidates(self) -> Iterator[str]:
+        key = self.splat.key
+        header = [self.fields[name] for name in ("function", "function2", "function3") if name in self.fields]
+        if key is Key.NONE:
+            return
+        if key in (Key.HEADER, Key.INSTRUCTION):
+            yield from (name.partition(".")[0] for name in header)
+        if key is Key.HEADER:
+            return
+        if key is Key.LOCK:
+            yield from self._trusted(("lock", "loose"))
+        if key is Key.INSTRUCTION:
+            yield from [frame.function for where, frame in self.places if where == "pc"][:1]
+        if key is Key.INTERRUPTED:
+            yield from self._interrupted()
+        yield from self._trusted(("trace",)) or self._trusted(("loose",))
+        if key is Key.TRACE:
+            # no trace at all: where the CPU was is better than nothing
+            yield from [frame.function for where, frame in self.places if where == "pc"]
+
+    def _interrupted(self) -> Iterator[str]:
+        first_counter = next((index for index, (where, _) in enumerate(self.places) if where == "pc"), None)
+        start = first_counter if first_counter is not None else self.interrupt_end
+        if start is not None:
+            no_marks = not any(frame.trusted for where, frame in self.places if where == "trace")
+            yield from (
+                frame.function
+                for where, frame in self.places[start:]
+                if where in ("pc", "trace", "later") and (frame.trusted or no_marks)
+            )
+
+    def is_believed(self) -> bool:
+        return self.trace_seen or not self.splat.confirm
+
+    def finding(self) -> Finding:
+        splat = self.splat
+        function = key_function(self._candidates())
+        frames = self._trusted(("trace",)) or self._trusted(("loose",))
+        while frames and is_plumbing(frames[0]):
+            frames = frames[1:]
+        title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
+        if function is not None:
+            title = f"{title} in {function}"
+        elif splat.key is Key.INSTRUCTION and "file" in self.fields:
+            title = f"{title} at {_source_file(self.fields['file'])}"
+        has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        if self.dies:
+            has_trace = has_trace and (self.address_seen or any(where == "pc" for where, _ in self.places))
+        return Finding(
+            kind=splat.kind,
+            title=title[:MAX_TITLE],
+            function=function,
+            severity=self.severity,
+            first_line=self.first_line,
+            last_line=self.last_line,
+            lines=tuple(line.text for line in self.lines),
+            corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
+            frames=tuple(frames[:MAX_FRAMES]),
+        )
+
+
+def _steady(text: str) -> str:
+    """Return a message without what differs between two runs: numbers, addresses, quoted names."""
+    head = re.split(r"[!\[]", text, maxsplit=1)[0] or text
+    return " ".join(_VARIABLE.sub(" ", head).split())[:80].strip(" -")
+
+
+def _source_file(path: str) -> str:
+    """Return a source path from the kernel's top folder on: builds elsewhere print absolute paths."""
+    found = re.search(
+        r"(?:^|/)((?:arch|block|drivers|fs|include|init|ipc|kernel|lib|mm|net|security|sound|virt)/.*)", path
+    )
+    return found.group(1) if found else path.rpartition("/")[2]

@@ -1,0 +1,96 @@
+"""Recorded and hand-written consoles: each file in cases/ says at its head what must be found in it.
+
+Head lines, then ``# console:``, then the console's bytes as they are:
+    # expect: KIND | TITLE | SEVERITY | FIRST-LAST [| corrupted]
+    # expect: none
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.findings import ConsoleParser, parse_console
+from harness.model.finding import Finding
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
+HEAD_END = b"# console:\n"
+
+
+def read_case(path: Path) -> tuple[list[str], bytes]:
+    head, mark, console = path.read_bytes().partition(HEAD_END)
+    assert mark, f"{path}: no line '# console:'"
+    expected = [
+        line.removeprefix("# expect:").strip()
+        for line in head.decode().splitlines()
+        if line.startswith("# expect:") and line.removeprefix("# expect:").strip() != "none"
+    ]
+    assert b"# expect:" in head, f"{path}: no line '# expect:'"
+    return expected, console
+
+
+def in_words(finding: Finding) -> str:
+    words = f"{finding.kind} | {finding.title} | {finding.severity} | {finding.first_line}-{finding.last_line}"
+    return words + (" | corrupted" if finding.corrupted else "")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path) -> None:
+    expected, console = read_case(path)
+    assert [in_words(finding) for finding in parse_console(console)] == expected
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case_behind_a_long_clean_log_and_in_small_pieces(path: Path) -> None:
+    """What lines before it, and the sizes of the pieces in which it comes, must not matter."""
+    expected, console = read_case(path)
+    clean = b"[    1.000000] pci 0000:00:1f.0: reg 0x10: [mem 0xfebf0000-0xfebf0fff]\n" * 2000
+    behind = parse_console(clean + console)
+    alone = parse_console(console[i : i + 7] for i in range(0, len(console), 7))
+    assert [f.title for f in behind] == [f.title for f in alone] == [line.split(" | ")[1] for line in expected]
+    assert [f.first_line - 2000 for f in behind] == [f.first_line for f in alone]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_titles_hold_nothing_that_differs_between_two_runs(path: Path) -> None:
+    """The same report with other addresses, times and pids has the same title."""
+    _, console = read_case(path)
+    for finding in parse_console(console):
+        assert "0x" not in finding.title
+        assert not any(word.isdigit() for word in finding.title.split())
+        assert len(finding.lines) <= 400
+
+
+def test_there_are_cases_of_every_era() -> None:
+    names = [path.stem for path in CASES]
+    for era in ("2.5", "2.6.9", "2.6.22", "2.6.27", "3.0", "6.1", "6.12", "clean"):
+        assert any(name.startswith(era + "-") for name in names), era
+
+
+@pytest.mark.parametrize(
+    ("name", "complete"),
+    [("6.1-vm-bug-on-page", True), ("3.0-vm-bug-huge", True), ("2.5-panic-root", True), ("6.1-refcount", False)],
+)
+def test_a_watcher_is_told_of_a_complete_fatal_report(name: str, complete: bool) -> None:
+    _, console = read_case(Path(__file__).parent / "cases" / f"{name}.txt")
+    parser = ConsoleParser()
+    parser.feed(console)
+    assert parser.fatal_report_complete is complete
+
+
+def test_a_fatal_report_is_not_complete_before_its_end() -> None:
+    _, console = read_case(Path(__file__).parent / "cases" / "3.0-vm-bug-huge.txt")
+    parser = ConsoleParser()
+    parser.feed(console[: console.index(b"---[ end trace")])
+    assert not parser.fatal_report_complete
+    parser.feed(console[console.index(b"---[ end trace") :])
+    assert parser.fatal_report_complete
+
+
+def test_addresses_of_a_kernel_without_kallsyms_are_resolved() -> None:
+    names = {0xC013F2A1: "page_remove_rmap", 0xC0131AB3: "zap_pte_range", 0xC0131B90: "unmap_page_range"}
+    _, console = read_case(Path(__file__).parent / "cases" / "2.5-bug-address-only.txt")
+    (finding,) = parse_console(console, resolve=names.get)
+    assert finding.title == "BUG in page_remove_rmap"
+    assert finding.frames == ("zap_pte_range", "unmap_page_range")
