@@ -1,0 +1,513 @@
+"""The results store: SQLite through SQLAlchemy Core, with the consoles and reports of cells beside it.
+
+Each finished cell is one transaction, written after its artefacts are safely on disk: a killed harness loses at most
+the cell that was running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from harness.model.cell import Cell, CellResult, Outcome, Proof
+from harness.model.errors import InfrastructureError, UserError
+from harness.model.finding import Finding, Severity
+
+SCHEMA_VERSION = 1
+
+_metadata = sa.MetaData()
+_meta = sa.Table("meta", _metadata, sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text))
+_runs = sa.Table(
+    "runs",
+    _metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("series", sa.Text, nullable=False, index=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False, index=True),  # digest of what was asked for
+    sa.Column("arguments", sa.Text, nullable=False),  # JSON
+    sa.Column("started", sa.Float, nullable=False),
+    sa.Column("finished", sa.Float),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("conclusion", sa.Text, nullable=False, server_default=""),
+    sa.Column("machine", sa.Text, nullable=False),  # JSON
+    sa.Column("kind", sa.Text, nullable=False, server_default="run"),
+)
+_run_trees = sa.Table(
+    "run_trees",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("available", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("tree_id", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+_run_kernels = sa.Table(
+    "run_kernels",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # built, cached, failed
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("incremental", sa.Boolean, nullable=False),
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("command", sa.Text, nullable=False, server_default=""),
+)
+_run_cells = sa.Table(
+    "run_cells",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+    sa.Column("stressor", sa.Text, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("repeat", sa.Integer, primary_key=True),
+    sa.Column("cell", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reused", sa.Boolean, nullable=False),
+    sa.Column("own_lines", sa.Text, nullable=False),  # JSON: finding's place in the cell -> [patch, "file:line"]
+)
+_cells = sa.Table(
+    "cells",
+    _metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("proof", sa.Text),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("user_space", sa.Float),
+    sa.Column("command_line", sa.Text, nullable=False),
+    sa.Column("guest", sa.Text, nullable=False),
+    sa.Column("finished", sa.Float, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),  # JSON of the Cell
+    sa.Column("kernel_digest", sa.Text, nullable=False, index=True),
+    sa.Column("stressor", sa.Text, nullable=False),
+)
+_findings = sa.Table(
+    "findings",
+    _metadata,
+    sa.Column("cell", sa.Text, sa.ForeignKey("cells.key"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False, index=True),
+    sa.Column("function", sa.Text),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("first_line", sa.Integer, nullable=False),
+    sa.Column("last_line", sa.Integer, nullable=False),
+    sa.Column("lines", sa.Text, nullable=False),
+    sa.Column("corrupted", sa.Boolean, nullable=False),
+    sa.Column("frames", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run. Times are seconds since the epoch; ``finished`` None while it runs or after it was killed."""
+
+    id: str
+    series: str
+    title: str
+    plan: str
+    arguments: dict[str, Any]
+    started: float
+    finished: float | None
+    exit_code: int | None
+    conclusion: str
+    machine: dict[str, str]
+    kind: str = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeRow:
+    """A tree of a run: its content, or why it is not available."""
+
+    tree: str
+    available: bool
+    reason: str
+    tree_id: str = ""
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRow:
+    """A kernel of a run; ``state`` is built, cached or failed."""
+
+    tree: str
+    patches: int
+    subject: str
+    key: str
+    digest: str
+    state: str
+    reason: str
+    seconds: float
+    incremental: bool
+    image: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """A cell in a run. ``result`` is None where nothing was booted; ``own_lines`` maps a finding's place to the patch
+    and source line of the series that made the report."""
+
+    tree: str
+    patches: int
+    stressor: str
+    seed: int
+    repeat: int
+    cell: str
+    outcome: Outcome
+    reason: str
+    reused: bool
+    own_lines: dict[int, tuple[int, str]]
+    result: CellResult | None = None
+
+
+class Store:
+    """Opens or makes the store at ``url``; ``folder`` keeps the artefacts."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self.url = url
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._engine = sa.create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
+            if url.startswith("sqlite"):
+                sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+            with self._engine.begin() as connection:
+                _metadata.create_all(connection, checkfirst=True)
+                version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
+                if version is None:
+                    connection.execute(
+                        insert(_meta).values(key="schema", value=str(SCHEMA_VERSION)).on_conflict_do_nothing()
+                    )
+        except (OSError, sa.exc.SQLAlchemyError) as error:
+            raise store_failure(error, url) from error
+        if version is not None and int(version) > SCHEMA_VERSION:
+            raise InfrastructureError(
+                f"the store has schema {version}, this harness knows {SCHEMA_VERSION}",
+                where=url,
+                remedy="use the newer harness that wrote it",
+            )
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (OSError, sa.exc.SQLAlchemyError) as error:
+            raise store_failure(error, self.url) from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (OSError, sa.exc.SQLAlchemyError) as error:
+            raise store_failure(error, self.url) from error
+
+    # Runs
+
+    def start_run(self, run: RunRow) -> None:
+        """Records a run that begins."""
+        values = asdict(run) | {"arguments": json.dumps(run.arguments), "machine": json.dumps(run.machine)}
+        with self._write() as connection:
+            connection.execute(sa.insert(_runs).values(**values))
+
+    def finish_run(self, run: str, finished: float, exit_code: int, conclusion: str) -> None:
+        """Records a run's end."""
+        with self._write() as connection:
+            connection.execute(
+                sa.update(_runs)
+                .where(_runs.c.id == run)
+                .values(finished=finished, exit_code=exit_code, conclusion=conclusion)
+            )
+
+    def runs(self, series: str | None = None, limit: int = 1000) -> list[RunRow]:
+        """Runs, newest first."""
+        query = sa.select(_runs).order_by(_runs.c.started.desc(), _runs.c.id.desc()).limit(limit)
+        if series is not None:
+            query = query.where(_runs.c.series == series)
+        with self._read() as connection:
+            return [_run_row(row) for row in connection.execute(query)]
+
+    def run(self, name: str) -> RunRow:
+        """The run with that id, a unique beginning of it, or "last". Raises UserError."""
+        rows = self.runs()
+        if name == "last" and rows:
+            return rows[0]
+        found = [row for row in rows if row.id == name] or [row for row in rows if row.id.startswith(name)]
+        if len(found) != 1:
+            known = ", ".join(row.id for row in (found or rows)[:5])
+            raise UserError(
+                f"{'more than one' if found else 'no'} run is called {name!r}",
+                remedy=f"the newest are: {known}" if known else "there is none yet: harness run",
+            )
+        return found[0]
+
+    def unfinished(self, plan: str | None = None) -> RunRow | None:
+        """The newest run without an end, of that plan where one is named."""
+        return next((r for r in self.runs() if r.finished is None and (plan is None or r.plan == plan)), None)
+
+    # Parts of runs
+
+    def put_tree(self, run: str, row: TreeRow) -> None:
+        """Records a tree of a run, replacing what was there."""
+        self._upsert(_run_trees, {"run": run, **asdict(row)})
+
+    def put_kernel(self, run: str, row: KernelRow) -> None:
+        """Records a kernel of a run, replacing what was there."""
+        self._upsert(_run_kernels, {"run": run, **asdict(row)})
+
+    def put_run_cell(self, run: str, row: CellRow) -> None:
+        """Records a cell in a run, replacing what was there."""
+        values = {
+            "run": run, "tree": row.tree, "patches": row.patches, "stressor": row.stressor, "seed": row.seed,
+            "repeat": row.repeat, "cell": row.cell, "outcome": row.outcome.value, "reason": row.reason,
+            "reused": row.reused, "own_lines": json.dumps(row.own_lines),
+        }  # fmt: skip
+        self._upsert(_run_cells, values)
+
+    def _upsert(self, table: sa.Table, values: dict[str, Any]) -> None:
+        statement = insert(table).values(**values)
+        keys = [column.name for column in table.primary_key]
+        rest = {name: statement.excluded[name] for name in values if name not in keys}
+        with self._write() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+    def trees(self, run: str) -> list[TreeRow]:
+        """Trees of a run by name."""
+        query = sa.select(_run_trees).where(_run_trees.c.run == run).order_by(_run_trees.c.tree)
+        with self._read() as connection:
+            return [TreeRow(**_without_run(row)) for row in connection.execute(query)]
+
+    def kernels(self, run: str) -> list[KernelRow]:
+        """Kernels of a run by tree and number of patches."""
+        query = sa.select(_run_kernels).where(_run_kernels.c.run == run)
+        query = query.order_by(_run_kernels.c.tree, _run_kernels.c.patches)
+        with self._read() as connection:
+            return [KernelRow(**_without_run(row)) for row in connection.execute(query)]
+
+    def run_cells(self, run: str) -> list[CellRow]:
+        """Cells of a run with their results, by tree, patches, stressor, seed and repeat."""
+        query = sa.select(_run_cells).where(_run_cells.c.run == run).order_by(
+            _run_cells.c.tree, _run_cells.c.patches, _run_cells.c.stressor, _run_cells.c.seed, _run_cells.c.repeat
+        )  # fmt: skip
+        with self._read() as connection:
+            rows = [_without_run(row) for row in connection.execute(query)]
+        results = self.cells([row["cell"] for row in rows if row["cell"]])
+        cells = []
+        for row in rows:
+            own = {int(place): (int(p), str(line)) for place, (p, line) in json.loads(row["own_lines"]).items()}
+            values = row | {"own_lines": own, "outcome": Outcome(row["outcome"]), "result": results.get(row["cell"])}
+            cells.append(CellRow(**values))
+        return cells
+
+    # Cells
+
+    def cell(self, key: str) -> CellResult | None:
+        """The finished cell with that key."""
+        return self.cells([key]).get(key)
+
+    def find_cell(self, beginning: str) -> CellResult:
+        """The cell whose key begins so. Raises UserError when none or several do."""
+        with self._read() as connection:
+            query = sa.select(_cells.c.key).where(_cells.c.key.startswith(beginning, autoescape=True)).limit(3)
+            keys = list(connection.scalars(query))
+        if len(keys) != 1:
+            raise UserError(
+                f"{'more than one' if keys else 'no'} cell begins with {beginning!r}",
+                remedy="harness show RUN lists the cells of a run",
+            )
+        return self.cells(keys)[keys[0]]
+
+    def cell_spec(self, key: str) -> dict[str, Any]:
+        """What a finished cell was: the fields of the Cell."""
+        with self._read() as connection:
+            text = connection.scalar(sa.select(_cells.c.spec).where(_cells.c.key == key))
+        return dict(json.loads(text)) if text else {}
+
+    def highest_repeat(self, cell: Cell) -> int:
+        """The highest repeat among cells that differ from ``cell`` in the repeat alone; -1 where there is none."""
+        wanted = asdict(cell) | {"repeat": None}
+        with self._read() as connection:
+            query = sa.select(_cells.c.spec).where(
+                _cells.c.kernel_digest == cell.kernel_digest, _cells.c.stressor == cell.stressor
+            )
+            highest = -1
+            for text in connection.scalars(query):
+                spec = json.loads(text)
+                repeat = int(spec["repeat"])
+                same = json.dumps(spec | {"repeat": None}, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+                highest = max(highest, repeat) if same else highest
+        return highest
+
+    def cells(self, keys: Sequence[str]) -> dict[str, CellResult]:
+        """Finished cells by key; an unknown key is left out."""
+        found: dict[str, CellResult] = {}
+        for start in range(0, len(keys), 500):
+            part = list(keys[start : start + 500])
+            with self._read() as connection:
+                rows = list(connection.execute(sa.select(_cells).where(_cells.c.key.in_(part))))
+                query = sa.select(_findings).where(_findings.c.cell.in_(part)).order_by(_findings.c.place)
+                findings: dict[str, list[Finding]] = {}
+                for row in connection.execute(query):
+                    findings.setdefault(row.cell, []).append(_finding(row))
+            for row in rows:
+                folder = self.cell_folder(row.key)
+                found[row.key] = CellResult(
+                    key=row.key,
+                    outcome=Outcome(row.outcome),
+                    reason=row.reason,
+                    findings=tuple(findings.get(row.key, ())),
+                    proof=_proof(row.proof),
+                    seconds=row.seconds,
+                    user_space=row.user_space,
+                    console=str(folder / "console"),
+                    report=str(folder / "report"),
+                    command_line=row.command_line,
+                    guest=row.guest,
+                )
+        return found
+
+    def cell_folder(self, key: str) -> Path:
+        """Where a cell's console and report lie."""
+        return self.folder / "cells" / key[:2] / key
+
+    def put_cell(self, cell: Cell, result: CellResult, finished: float) -> CellResult:
+        """Moves the artefacts into the store, then records the cell; returns the result with its new paths."""
+        folder = self.cell_folder(result.key)
+        new = folder.with_name(f"{folder.name}.{os.getpid()}.new")
+        try:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            for name, path in (("console", result.console), ("report", result.report)):
+                if Path(path).is_file():
+                    shutil.copyfile(path, new / name)
+                else:
+                    (new / name).touch()
+                with (new / name).open("rb") as handle:
+                    os.fsync(handle.fileno())
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
+        except OSError as error:
+            raise store_failure(error, str(folder)) from error
+        with self._write() as connection:
+            connection.execute(sa.delete(_findings).where(_findings.c.cell == result.key))
+            connection.execute(sa.delete(_cells).where(_cells.c.key == result.key))
+            connection.execute(
+                sa.insert(_cells).values(
+                    key=result.key,
+                    outcome=result.outcome.value,
+                    reason=result.reason,
+                    proof=json.dumps(asdict(result.proof)) if result.proof else None,
+                    seconds=result.seconds,
+                    user_space=result.user_space,
+                    command_line=result.command_line,
+                    guest=result.guest,
+                    finished=finished,
+                    spec=json.dumps(asdict(cell)),
+                    kernel_digest=cell.kernel_digest,
+                    stressor=cell.stressor,
+                )
+            )
+            for place, finding in enumerate(result.findings):
+                connection.execute(
+                    sa.insert(_findings).values(
+                        cell=result.key,
+                        place=place,
+                        kind=finding.kind,
+                        title=finding.title,
+                        function=finding.function,
+                        severity=finding.severity.value,
+                        first_line=finding.first_line,
+                        last_line=finding.last_line,
+                        lines=json.dumps(finding.lines),
+                        corrupted=finding.corrupted,
+                        frames=json.dumps(finding.frames),
+                    )
+                )
+        return replace(result, console=str(folder / "console"), report=str(folder / "report"))
+
+    def usual_seconds(self, stressor: str) -> float | None:
+        """Mean wall time of the last 20 cells of a stressor."""
+        query = sa.select(_cells.c.seconds).where(_cells.c.stressor == stressor).order_by(_cells.c.finished.desc())
+        with self._read() as connection:
+            seconds = list(connection.scalars(query.limit(20)))
+        return sum(seconds) / len(seconds) if seconds else None
+
+    def usual_build_seconds(self, tree: str, incremental: bool) -> float | None:
+        """Mean wall time of the builds of a tree that were really made."""
+        query = sa.select(_run_kernels.c.seconds).where(
+            _run_kernels.c.tree == tree, _run_kernels.c.state == "built", _run_kernels.c.incremental == incremental
+        )
+        with self._read() as connection:
+            seconds = list(connection.scalars(query.limit(20)))
+        return sum(seconds) / len(seconds) if seconds else None
+
+
+def store_failure(error: Exception, where: str) -> InfrastructureError:
+    """One line for whatever the disk or the database said."""
+    text = str(getattr(error, "orig", None) or error).splitlines()[0]
+    remedy = "free some disk space and run again" if "full" in text or "No space" in text else None
+    return InfrastructureError(f"the results store cannot be used: {text}", where=where, remedy=remedy)
+
+
+def _sqlite_pragmas(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _without_run(row: sa.Row[Any]) -> dict[str, Any]:
+    return {name: value for name, value in row._mapping.items() if name != "run"}
+
+
+def _run_row(row: sa.Row[Any]) -> RunRow:
+    values = dict(row._mapping)
+    return RunRow(**values | {"arguments": json.loads(values["arguments"]), "machine": json.loads(values["machine"])})
+
+
+def _proof(text: str | None) -> Proof | None:
+    if text is None:
+        return None
+    data = json.loads(text)
+    return Proof(
+        tuple((name, move) for name, move in data["counters"]),
+        data["satisfied"],
+        tuple(data["missing"]),
+        data["summary"],
+    )
+
+
+def _finding(row: sa.Row[Any]) -> Finding:
+    return Finding(
+        kind=row.kind,
+        title=row.title,
+        function=row.function,
+        severity=Severity(row.severity),
+        first_line=row.first_line,
+        last_line=row.last_line,
+        lines=tuple(json.loads(row.lines)),
+        corrupted=row.corrupted,
+        frames=tuple(json.loads(row.frames)),
+    )

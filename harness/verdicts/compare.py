@@ -1,0 +1,66 @@
+"""Baseline against patched, title by title. Pure: observations in, verdicts with their evidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model.observation import Observation
+from harness.model.verdict import Rate, TitleVerdict, Verdict
+from harness.verdicts.rates import CONFIDENCE, judge, more_runs, rate
+
+
+def compare(
+    before: Sequence[Observation], after: Sequence[Observation], confidence: float = CONFIDENCE
+) -> tuple[TitleVerdict, ...]:
+    """A verdict per title seen on either side, worst first. Cells are pooled over stressors that ran on both sides.
+
+    A report that is printed by a line which the series itself added cannot come from the baseline: that is decided by
+    where the line comes from, not by counting.
+    """
+    both = {o.stressor for o in before} & {o.stressor for o in after}
+    before = [o for o in before if o.stressor in both]
+    after = [o for o in after if o.stressor in both]
+    titles = sorted({title for o in (*before, *after) for title in o.titles | o.untrusted})
+    verdicts = [_title(title, before, after, len(titles), confidence) for title in titles]
+    order = [Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME]
+    return tuple(sorted(verdicts, key=lambda v: (order.index(v.verdict), -v.after.hits, v.title)))
+
+
+def _title(
+    title: str, before: Sequence[Observation], after: Sequence[Observation], tests: int, confidence: float
+) -> TitleVerdict:
+    was = rate(sum(title in o.titles for o in before), len(before), confidence)
+    now = rate(sum(title in o.titles for o in after), len(after), confidence)
+    counts = f"{was.hits} of {was.runs} on the baseline, {now.hits} of {now.runs} patched"
+    own = next((o.own[title] for o in after if title in o.own), None)
+    if own is not None and was.hits == 0 and now.hits > 0:
+        patch, line = own
+        evidence = f"printed by {line}, a line that patch {patch} adds: the baseline cannot say it; {counts}"
+        return TitleVerdict(title, Verdict.WORSE, was, now, 0.0, evidence)
+    untrusted = sum(title in o.untrusted for o in after)
+    if now.hits == 0 and was.hits == 0 and untrusted:
+        evidence = f"only in {untrusted} corrupted report(s), which blame nobody"
+        return TitleVerdict(title, Verdict.UNDECIDED, was, now, 1.0, evidence)
+    verdict, p = judge(was, now, tests, confidence)
+    if verdict is Verdict.SAME:
+        return TitleVerdict(title, verdict, was, now, p, f"{counts}: the same share")
+    if verdict is Verdict.UNDECIDED:
+        more = more_runs(was, now, tests, confidence)
+        needs = f"about {more} more runs of each kernel would decide it" if more else "more runs would not decide it"
+        return TitleVerdict(title, verdict, was, now, p, f"{counts}: p = {p:.2g}; {needs}", more)
+    return TitleVerdict(title, verdict, was, now, p, f"{counts}: p = {p:.2g} ({tests} title(s) judged at once)")
+
+
+def exit_code(verdicts: Sequence[TitleVerdict], before: Sequence[Observation], after: Sequence[Observation]) -> int:
+    """0 nothing is worse, 1 something is, 4 the evidence does not decide it (docs/exit-codes.md)."""
+    if any(v.verdict is Verdict.WORSE for v in verdicts):
+        return 1
+    if any(v.verdict is Verdict.UNDECIDED and is_suspect(v.before, v.after) for v in verdicts):
+        return 4
+    exercised = {o.stressor for o in before} & {o.stressor for o in after}
+    return 0 if exercised else 4
+
+
+def is_suspect(before: Rate, after: Rate) -> bool:
+    """True where the patched share is not below the baseline's: an open question that a 0 would hide."""
+    return after.hits * before.runs >= before.hits * after.runs or before.runs == 0 or after.runs == 0
