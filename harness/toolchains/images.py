@@ -1,0 +1,388 @@
+"""Toolchain images: found, pulled and completed, or made from the distribution's packages on the machine's mirror."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config.package_mirror import MirrorEntry, host_release, machine_mirror
+from harness.model.container import ContainerRequest
+from harness.model.era import Image, Toolchain
+from harness.model.errors import InfrastructureError
+from harness.toolchains.engine import DockerEngine
+
+# Part of every image's tag: raise it when the way of making an image changes what is in it.
+RECIPE = 1
+REGISTRY_SECONDS = 3.0  # name lookup and connection together
+MAKE_SECONDS = 3600.0
+Report = Callable[[str], None]
+
+# ccache's folder first: its links of the compilers' names make every kernel build use it.
+_PATH = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+# What the making leaves in a root file system and no build reads.
+_LEFTOVERS = (
+    "/var/lib/apt/lists/*", "/var/cache/apt/*", "/var/log/*", "/var/tmp/*", "/tmp/*", "/usr/share/doc/*",
+    "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/etc/apt/apt.conf.d/99mmdebstrap",
+    "/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+)  # fmt: skip
+_REMOVE_LEFTOVERS = "rm -rf " + " ".join(_LEFTOVERS)
+
+
+def definition_hash(toolchain: Toolchain) -> str:
+    """SHA-256 (hex) over what an image is made from. Summary and make variables do not count: they do not change it."""
+    parts = [RECIPE, toolchain.suite, sorted(toolchain.packages), toolchain.script, toolchain.pull]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def image_reference(toolchain: Toolchain) -> str:
+    """The tag of a toolchain's image: a changed definition is another tag."""
+    return f"harness/{toolchain.name}:{definition_hash(toolchain)[:12]}"
+
+
+def image_changes(toolchain: Toolchain) -> tuple[str, ...]:
+    """Dockerfile instructions of a made image."""
+    return (f"ENV PATH={_PATH}", f"LABEL harness.toolchain={toolchain.name}", 'CMD ["/bin/sh"]')
+
+
+def needs_sources(toolchain: Toolchain) -> bool:
+    """True where the script fetches source packages, so that the mirror's deb-src entries are needed."""
+    return "apt-get source" in toolchain.script
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """The mirror entries to make an image from; ``note`` says where they differ from the definition."""
+
+    suite: str
+    entries: tuple[MirrorEntry, ...]
+    note: str = ""
+
+    def lines(self, sources: bool) -> tuple[str, ...]:
+        """Entries of a sources.list."""
+        binary = tuple(entry.line() for entry in self.entries)
+        return (*binary, *(entry.line("deb-src") for entry in self.entries)) if sources else binary
+
+    def encrypted(self) -> bool:
+        """True where a program in the new root needs certificates to reach the mirror."""
+        return any(entry.uri.startswith("https") for entry in self.entries)
+
+
+def package_source(
+    toolchain: Toolchain,
+    mirror: Callable[[str | None], tuple[MirrorEntry, ...]] = machine_mirror,
+    release: Callable[[], tuple[str, str]] = host_release,
+) -> PackageSource:
+    """Where the packages come from: the suite the toolchain names, on the machine's own mirror.
+
+    On a distribution whose mirror does not have that suite it is the machine's own. Raises InfrastructureError where
+    the machine has no Debian or Ubuntu mirror.
+    """
+    distribution, codename = release()
+    if distribution != "debian" and toolchain.suite != codename:
+        own = mirror(None)
+        note = f"{toolchain.name}: this machine's mirror has no {toolchain.suite}; made from {distribution} {codename}"
+        return PackageSource(codename, own, f"{note}, whose compiler may be another version")
+    return PackageSource(toolchain.suite, mirror(toolchain.suite))
+
+
+def ensure_image(engine: DockerEngine, toolchain: Toolchain, cache_dir: Path, report: Report) -> Image:
+    """The toolchain's image, pinned by digest: the one that is here, else pulled and completed, else made.
+
+    One harness makes it, others wait. Raises InfrastructureError when no way leads to it.
+    """
+    reference = image_reference(toolchain)
+    digest = engine.image(reference)
+    if digest is None:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with _lock(cache_dir / f"{toolchain.name}.lock", lambda: report(f"{reference}: waiting for another harness")):
+            digest = engine.image(reference) or _obtain(engine, toolchain, reference, cache_dir, report)
+    return Image(toolchain.name, reference, digest)
+
+
+def _obtain(engine: DockerEngine, toolchain: Toolchain, reference: str, cache_dir: Path, report: Report) -> str:
+    _remove_half_made(cache_dir, toolchain)
+    pulled = _pulled(engine, toolchain, reference, report)
+    if pulled is not None:
+        return pulled
+    tar = cache_dir / f"{toolchain.name}-{definition_hash(toolchain)[:12]}.tar"
+    started = time.monotonic()
+    if not tar.is_file():
+        make_root(toolchain, tar, report)
+    report(f"{reference}: importing {tar.stat().st_size // 1_000_000} MB")
+    digest = engine.import_tar(tar, reference, image_changes(toolchain))
+    tar.unlink(missing_ok=True)
+    report(f"{reference}: ready after {time.monotonic() - started:.0f} s, {digest[:19]}")
+    return digest
+
+
+@contextlib.contextmanager
+def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_half_made(cache_dir: Path, toolchain: Toolchain) -> None:
+    # The lock is held, so whoever made these is gone.
+    for path in cache_dir.glob(f"{toolchain.name}-*.new*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+# --- the pull road
+
+
+def registry_answers(host: str, port: int, seconds: float = REGISTRY_SECONDS) -> bool:
+    """True when a connection to ``host`` succeeds within ``seconds``, the name's lookup included."""
+    reached = threading.Event()
+
+    def reach() -> None:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=seconds):
+            reached.set()
+
+    if not host:
+        return False
+    # A resolver without an answer can take far longer than any timeout given to it.
+    thread = threading.Thread(target=reach, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return reached.is_set()
+
+
+def _pulled(engine: DockerEngine, toolchain: Toolchain, reference: str, report: Report) -> str | None:
+    """The base image with the packages added, or None where the registry, or then the mirror, cannot be reached."""
+    if toolchain.pull is None:
+        return None
+    if engine.image(toolchain.pull) is None:
+        host, port = engine.registry(toolchain.pull)
+        if not registry_answers(host, port):
+            report(f"{reference}: no image registry can be reached; making it from the distribution's packages")
+            return None
+        try:
+            report(f"{reference}: pulling {toolchain.pull}")
+            engine.pull(toolchain.pull, report)
+        except InfrastructureError as error:
+            report(f"{reference}: {error}; making it from the distribution's packages")
+            return None
+    report(f"{reference}: adding {len(toolchain.packages)} packages to {toolchain.pull}")
+    output = _Tail()
+    code = engine.run_and_commit(
+        toolchain.pull, completion_script(toolchain), reference, image_changes(toolchain), MAKE_SECONDS, output
+    )
+    if code != 0:
+        report(f"{reference}: {toolchain.pull} could not be completed ({output.last()}); making it from packages")
+        return None
+    return engine.image(reference)
+
+
+def completion_script(
+    toolchain: Toolchain, source: Callable[[Toolchain], PackageSource] = package_source
+) -> str:
+    """Shell script that turns a distribution's base image into the toolchain's, from the machine's own mirror.
+
+    A machine without a mirror of that suite leaves the one that the base image came with.
+    """
+    lines = []
+    try:
+        found = source(toolchain)
+    except InfrastructureError:
+        found = None
+    if found is not None and found.suite == toolchain.suite:
+        entries = "\n".join(found.lines(needs_sources(toolchain)))
+        lines += ["rm -f /etc/apt/sources.list.d/*", f"printf '%s\\n' {shlex.quote(entries)} > /etc/apt/sources.list"]
+        if found.encrypted() and _CA_BUNDLE.is_file():
+            bundle = shlex.quote(_CA_BUNDLE.read_text())
+            lines += [f"mkdir -p {_CA_BUNDLE.parent}", f"printf '%s' {bundle} > {_CA_BUNDLE}"]
+    elif needs_sources(toolchain):
+        lines.append(r"sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}'"
+                     " $(ls /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)")
+    lines.append("apt-get update -q")
+    lines.append("apt-get install -q -y --no-install-recommends " + " ".join(toolchain.packages))
+    if toolchain.script:
+        lines.append(f"/bin/sh -ec {shlex.quote(toolchain.script)}")
+    return "\n".join([*lines, "apt-get clean", _REMOVE_LEFTOVERS]) + "\n"
+
+
+# --- made from packages
+
+
+def mmdebstrap_command(
+    toolchain: Toolchain, source: PackageSource, target: str, script: str, root: bool, bundle: bool
+) -> list[str]:
+    """Argument vector of mmdebstrap: ``target`` is the tar to write, ``script`` a file on the host.
+
+    ``root``: this process may use chroot itself, else user namespaces do. ``bundle``: the machine's certificates are
+    lent to the new root while the script runs.
+    """
+    command = [
+        "mmdebstrap",
+        f"--mode={'root' if root else 'unshare'}",
+        "--variant=minbase",
+        "--format=tar",
+        f"--include={','.join(toolchain.packages)}",
+        '--aptopt=APT::Install-Recommends "false"',
+        '--aptopt=Acquire::Languages "none"',
+        "--dpkgopt=force-unsafe-io",  # a half-written root is thrown away anyhow
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+    ]
+    if bundle:
+        command += [
+            f'--customize-hook=mkdir -p "$1{_CA_BUNDLE.parent}"',
+            f"--customize-hook=upload {_CA_BUNDLE} {_CA_BUNDLE}",
+        ]
+    if toolchain.script:
+        command += [
+            f"--customize-hook=upload {shlex.quote(script)} /harness-script",
+            '--customize-hook=chroot "$1" /bin/sh -e /harness-script',
+            '--customize-hook=rm -f "$1/harness-script"',
+        ]
+    if bundle:
+        command.append(f'--customize-hook=rm -f "$1{_CA_BUNDLE}"')
+    in_root = " ".join(f'"$1"{path}' for path in _LEFTOVERS)
+    # An image is for any machine: nothing of this one's mirror stays in it.
+    command.append(f'--customize-hook=rm -rf {in_root} && : > "$1/etc/apt/sources.list"')
+    return [*command, source.suite, target, *source.lines(needs_sources(toolchain))]
+
+
+def make_root(toolchain: Toolchain, tar: Path, report: Report) -> None:
+    """Writes the toolchain's root file system to ``tar``: beside it first, so that it is there whole or not at all.
+
+    Raises InfrastructureError with mmdebstrap's own last words.
+    """
+    if shutil.which("mmdebstrap") is None:
+        raise InfrastructureError("mmdebstrap is not installed", remedy="install it (make setup does)")
+    source = package_source(toolchain)
+    if source.note:
+        report(source.note)
+    report(f"{toolchain.name}: making the image from {source.suite} packages: {toolchain.summary or 'compiler'}")
+    bundle = bool(toolchain.script) and source.encrypted() and _CA_BUNDLE.is_file()
+    new = tar.with_name(f"{tar.stem}.new.tar")
+    log = tar.with_suffix(".log")
+    with tempfile.TemporaryDirectory(prefix=f"{tar.stem}.new.", dir=tar.parent) as folder:
+        script = Path(folder) / "script"
+        script.write_text(toolchain.script)
+        script.chmod(0o644)
+        command = mmdebstrap_command(toolchain, source, str(new), str(script), os.getuid() == 0, bundle)
+        try:
+            code = _run_logged(command, log, Path(folder))
+            if code != 0:
+                raise InfrastructureError(
+                    f"the image of {toolchain.name} cannot be made: {_last_words(log)}",
+                    where=str(log),
+                    remedy="see that file; is the package mirror reachable (apt-get update)?",
+                )
+            new.replace(tar)
+            log.unlink(missing_ok=True)
+        finally:
+            new.unlink(missing_ok=True)
+
+
+def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
+    environment = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    if os.getuid() == 0:
+        environment["TMPDIR"] = str(folder)  # not in /tmp, which may be small or in memory
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        try:
+            return process.wait(MAKE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return 124
+        finally:
+            if process.poll() is None:
+                _stop_group(process)
+
+
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    # mmdebstrap unmounts and removes its root when it is asked to stop; only then is it killed.
+    for how, seconds in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 10.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
+
+
+def _last_words(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("E: ")]
+    # mmdebstrap's own error follows the one of the program that failed.
+    return "; ".join(dict.fromkeys(errors[:1] + lines[-1:]))[:400] if lines else "it said nothing"
+
+
+class _Tail:
+    """Keeps the end of an output."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def __call__(self, data: bytes) -> None:
+        self._data = (self._data + data)[-8192:]
+
+    def last(self) -> str:
+        """Its last line."""
+        lines = self._data.decode("utf-8", "replace").split("\n")
+        return next((" ".join(line.split())[:200] for line in reversed(lines) if line.strip()), "no output")
+
+
+# --- proof
+
+_PROBE = """set -e
+cd /tmp
+printf 'int probe(int a) { return a + 1; }\\n' > probe.c
+${PROBE_CC} -c -O2 -o probe.o probe.c
+test -s probe.o
+${PROBE_CC} --version | head -n 1
+"""
+
+
+def probe_image(engine: DockerEngine, image: Image, compiler: str = "gcc") -> str:
+    """Compiles a C file in the image and returns the first line of ``compiler --version``.
+
+    Raises InfrastructureError where the image does not work.
+    """
+    output = _Tail()
+    result = engine.run(
+        ContainerRequest(
+            image=image.digest,
+            command=("/bin/sh", "-c", _PROBE),
+            mounts=(),
+            environment=(("PROBE_CC", compiler), ("HOME", "/tmp"), ("CCACHE_DISABLE", "1"), ("LC_ALL", "C")),
+            workdir="/tmp",
+            user="65534:65534",
+            cpus=1,
+            memory_mib=512,
+            timeout=120.0,
+            label="probe",
+        ),
+        output,
+    )
+    if result.exit_code != 0:
+        raise InfrastructureError(
+            f"{image.reference} does not compile a C file: {output.last()}", remedy="harness clean --images, then again"
+        )
+    return output.last()
