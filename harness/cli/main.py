@@ -1,0 +1,102 @@
+"""The command line: finds the verb's module, runs it, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from harness import __version__
+from harness.model.errors import HarnessError
+
+# Verb -> module; loaded when it is called, so that a cheap verb starts at once.
+VERBS = {
+    "run": "run",
+    "plan": "run",
+    "series": "series",
+    "tree": "tree",
+    "show": "show",
+    "runs": "show",
+    "report": "report",
+    "compare": "compare",
+    "bisect": "bisect",
+    "nightly": "nightly",
+    "repro": "repro",
+    "parse": "parse",
+    "doctor": "doctor",
+    "clean": "clean",
+}
+INTERRUPTED = 130  # the shell's convention for SIGINT
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for verb in VERBS if verb != "plan"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        command = getattr(import_module(f"harness.cli.{module}"), f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from harness.config.yaml_file import nearest
+
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            ctx.fail(f"no verb {args[0]!r}; {nearest(args[0], VERBS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Replay a kernel patch series on pinned trees: build, boot, stress, and say which patch changed what.
+
+    Exit codes: 0 nothing worse than the baseline, 1 something is, 2 your mistake, 3 the harness or the machine
+    failed, 4 not enough evidence.
+    """
+
+
+def main() -> None:
+    """Entry point of the ``harness`` command."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except HarnessError as error:
+        print(f"harness: {_one_line(str(error))}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("harness: interrupted; the same command continues where it stopped", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) went away: not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("HARNESS_DEBUG"):
+            traceback.print_exc()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        text = _one_line(f"{type(error).__name__}: {error}")
+        print(f"harness: internal error at {where.filename}:{where.lineno}: {text}; HARNESS_DEBUG=1 shows the trace",
+              file=sys.stderr)  # fmt: skip
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)[:2000]
+
+
+if __name__ == "__main__":
+    main()

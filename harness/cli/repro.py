@@ -1,0 +1,37 @@
+"""harness repro: one cell again, from one command line."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from harness.cli.output import safe
+from harness.reports.terminal import listener_for
+from harness.runs.repro import alike, repro_task, run_repro
+from harness.runs.workshop import Workshop
+
+
+@click.command("repro")
+@click.argument("cell")
+@click.option("--print", "only_print", is_flag=True, help="Print the command line; run nothing.")
+@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Run it so often.")
+def repro_command(cell: str, only_print: bool, times: int) -> int:
+    """Print and run the QEMU command line that repeats CELL (a beginning of its key suffices).
+
+    Exit code 0: the recorded outcome and titles came again; 4: they did not.
+    """
+    with listener_for(sys.stderr) as listener:
+        workshop = Workshop(listener)
+        recorded, task, line = repro_task(workshop, cell)
+        click.echo(line)
+        if only_print:
+            return 0
+        same = 0
+        for _ in range(times):
+            result = run_repro(workshop, task)
+            same += alike(recorded, result)
+            click.echo(f"{result.outcome}: {safe(result.reason)}")
+    click.echo(f"recorded: {recorded.outcome}: {safe(recorded.reason)}")
+    click.echo(f"reproduced {same} of {times}")
+    return 0 if same else 4

@@ -1,0 +1,38 @@
+"""harness runs, harness show: what was run, read back from the store."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+
+from harness.cli.output import print_rows, show_summary
+from harness.reports.terminal import listener_for
+from harness.runs.summary import summarize
+from harness.runs.workshop import Workshop
+
+
+@click.command("runs")
+@click.option("--series", help="Only runs of this series.")
+def runs_command(series: str | None) -> int:
+    """List the runs, newest first."""
+    rows = []
+    with listener_for(sys.stderr) as listener:
+        for run in Workshop(listener).store.runs(series):
+            began = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
+            state = "unfinished" if run.finished is None else f"exit {run.exit_code}"
+            rows.append((run.id, run.kind, began, state, run.conclusion))
+    print_rows(("run", "kind", "began", "state", "conclusion"), rows)
+    return 0
+
+
+@click.command("show")
+@click.argument("run", default="last")
+def show_command(run: str) -> int:
+    """Show RUN (its name, a beginning of it, or "last"): the same tables as at its end, with the same exit code."""
+    with listener_for(sys.stderr) as listener:
+        workshop = Workshop(listener)
+        summary = summarize(workshop.store, workshop.store.run(run))
+    show_summary(summary)
+    return summary.exit_code

@@ -1,0 +1,292 @@
+"""What the page of a run shows, decided before any markup: which rows, which excerpts, how much of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.model.finding import Severity
+from harness.model.verdict import TitleVerdict, Verdict
+from harness.reports.folding import Fold, Occurrence, fold, occurrences, stressors_of
+from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity_mark, verdict_mark
+from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
+from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+
+Excerpt = Callable[[str, int, int], Sequence[str]]
+"""(cell key, first line, last line) to console lines; 1-based, both inclusive."""
+
+LINES_BEFORE = 3
+LINES_AFTER = 2
+MAX_EXCERPT_LINES = 160
+MAX_EXCERPT_COLUMNS = 300
+MAX_EXCERPTS = 3
+"""Consoles shown per title: the first occurrence on each of so many kernels. The rest are named, not shown."""
+MAX_OCCURRENCES = 60
+"""Occurrences listed per title."""
+
+_WORST_FIRST = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A stressor's outcome on a kernel as a small box: symbol, count where repeats differ, words for the pointer."""
+
+    text: str
+    words: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class KernelView:
+    """One line of the series' list and its rows in the table: ``boxes`` has a place for each stressor of the tree."""
+
+    row: KernelRow
+    boxes: tuple[Box | None, ...]
+    folds: tuple[Fold, ...]
+    mark: Mark
+    verdict_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """A verdict on the kernels ``first`` to ``last`` patches, which have the same rates and evidence."""
+
+    first: int
+    last: int
+    verdict: TitleVerdict
+
+    @property
+    def patches(self) -> str:
+        """ "+3", or "+3 to +9"."""
+        return f"+{self.first}" if self.first == self.last else f"+{self.first} to +{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class TitleLines:
+    """The verdicts on one title, by number of patches; ``worst`` decides where it stands."""
+
+    title: str
+    worst: Verdict
+    lines: tuple[VerdictLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExcerptLine:
+    """A console line with its number (None where the number is not known); ``own`` True inside the finding."""
+
+    number: int | None
+    text: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleView:
+    """An excerpt of the console that an occurrence was found on."""
+
+    occurrence: Occurrence
+    lines: tuple[ExcerptLine, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """A title with where it was seen. ``kernels`` are (patches, hits, cells) of the kernels that have it."""
+
+    title: str
+    anchor: str
+    severity: Mark
+    corrupted: int
+    own: tuple[tuple[int, str], ...]
+    kernels: tuple[tuple[int, int, int], ...]
+    shown: tuple[Occurrence, ...]
+    hidden: int
+    consoles: tuple[ConsoleView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TreeView:
+    """One tree of the run."""
+
+    row: TreeRow
+    anchor: str
+    mark: Mark
+    stressors: tuple[str, ...]
+    kernels: tuple[KernelView, ...]
+    titles: tuple[TitleLines, ...]
+    same: tuple[TitleLines, ...]
+    findings: tuple[FindingView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A whole run."""
+
+    run: RunRow
+    mark: Mark
+    exit_code: int
+    conclusion: str
+    trees: tuple[TreeView, ...]
+    counts: tuple[tuple[str, str], ...]
+    images: tuple[str, ...]
+    command: str
+
+
+def run_view(summary: RunSummary, excerpt: Excerpt, command: str) -> RunView:
+    """The view of a run; ``excerpt`` is asked for at most MAX_EXCERPTS consoles per title and tree."""
+    kernels = [kernel for tree in summary.trees for kernel in tree.kernels]
+    return RunView(
+        run=summary.run,
+        mark=conclusion_mark(summary.exit_code),
+        exit_code=summary.exit_code,
+        conclusion=summary.conclusion,
+        trees=tuple(_tree(tree, f"tree-{place}", excerpt) for place, tree in enumerate(summary.trees)),
+        counts=_counts(kernels),
+        images=tuple(dict.fromkeys(kernel.row.image for kernel in kernels if kernel.row.image)),
+        command=command,
+    )
+
+
+def _counts(kernels: Sequence[KernelSummary]) -> tuple[tuple[str, str], ...]:
+    states = [kernel.row.state for kernel in kernels]
+    cells = [cell for kernel in kernels for cell in kernel.cells]
+    built = ", ".join(f"{states.count(state)} {state}" for state in ("built", "cached", "failed") if state in states)
+    booted = sum(cell.result is not None and not cell.reused for cell in cells)
+    reused = sum(cell.reused for cell in cells)
+    counted = sum(cell.result is not None and cell.result.counts for cell in cells)
+    return (
+        ("kernels", built or "none"),
+        ("cells", f"{len(cells)}: {booted} booted, {reused} reused"),
+        ("evidence", f"{counted} of {len(cells)} cells count"),
+    )
+
+
+def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
+    stressors = stressors_of(tree)
+    titles = _titles(tree.kernels)
+    kernels = tuple(_kernel(kernel, stressors) for kernel in tree.kernels)
+    return TreeView(
+        row=tree.row,
+        anchor=anchor,
+        mark=_tree_mark(tree, kernels),
+        stressors=stressors,
+        kernels=kernels,
+        titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
+        same=tuple(t for t in titles if t.worst is Verdict.SAME),
+        findings=tuple(
+            _finding(tree, title, seen, f"{anchor}-finding-{place}", excerpt)
+            for place, (title, seen) in enumerate(occurrences(tree).items())
+        ),
+    )
+
+
+def _tree_mark(tree: TreeSummary, kernels: Sequence[KernelView]) -> Mark:
+    if not tree.row.available:
+        return Mark("!", "unavailable", Tone.BROKEN)
+    patched = [kernel.mark for kernel in kernels if kernel.row.patches]
+    for tone in (Tone.BAD, Tone.BROKEN, Tone.OPEN, Tone.GOOD):
+        for mark in patched:
+            if mark.tone is tone:
+                return mark
+    return Mark("?", "not compared", Tone.OPEN)
+
+
+def _kernel(kernel: KernelSummary, stressors: Sequence[str]) -> KernelView:
+    folds = {folded.stressor: folded for folded in fold(kernel.cells)}
+    boxes = tuple(_box(folds[name]) if name in folds else None for name in stressors)
+    mark, words = _verdict_of(kernel)
+    return KernelView(kernel.row, boxes, tuple(folds.values()), mark, words)
+
+
+def _box(folded: Fold) -> Box:
+    total = len(folded.cells)
+    mark = folded.mark
+    text = mark.symbol if folded.uniform else f"{mark.symbol}{folded.outcomes[0][1]}/{total}"
+    detail = "; ".join((*folded.title_words, *folded.reasons))
+    return Box(text, f"{folded.stressor}: {folded.outcome_words}{f'. {detail}' if detail else ''}", mark.tone)
+
+
+def _verdict_of(kernel: KernelSummary) -> tuple[Mark, str]:
+    """The kernel's worst verdict, and how many titles share it."""
+    if kernel.row.state == "failed":
+        return Mark("B", "does not build", Tone.BROKEN), "does not build"
+    if kernel.row.patches == 0:
+        return Mark("·", "baseline", Tone.QUIET), "baseline"
+    verdicts = [verdict.verdict for verdict in kernel.verdicts]
+    for worst in _WORST_FIRST:
+        count = verdicts.count(worst)
+        if count and worst is not Verdict.SAME:
+            mark = verdict_mark(worst)
+            return mark, f"{mark.words}: {count} title{'s' if count > 1 else ''}"
+    if not any(cell.result is not None and cell.result.counts for cell in kernel.cells):
+        return Mark("?", "no evidence", Tone.OPEN), "no evidence"
+    return Mark("✓", "not worse", Tone.GOOD), "not worse"
+
+
+def _titles(kernels: Sequence[KernelSummary]) -> list[TitleLines]:
+    lines: dict[str, list[VerdictLine]] = {}
+    for kernel in kernels:
+        for verdict in kernel.verdicts:
+            of_title = lines.setdefault(verdict.title, [])
+            before = of_title[-1] if of_title else None
+            if before is not None and before.verdict == verdict:
+                of_title[-1] = VerdictLine(before.first, kernel.row.patches, verdict)
+            else:
+                of_title.append(VerdictLine(kernel.row.patches, kernel.row.patches, verdict))
+    titles = [
+        TitleLines(title, min((line.verdict.verdict for line in found), key=_WORST_FIRST.index), tuple(found))
+        for title, found in lines.items()
+    ]
+    return sorted(titles, key=lambda t: (_WORST_FIRST.index(t.worst), t.title))
+
+
+def _finding(tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor: str, excerpt: Excerpt) -> FindingView:
+    worst = min((o.finding.severity for o in seen), key=list(Severity).index)
+    kernels = []
+    first: dict[int, Occurrence] = {}
+    for kernel in tree.kernels:
+        patches = kernel.row.patches
+        here = [o for o in seen if o.cell.patches == patches]
+        if here:
+            kernels.append((patches, len({id(o.cell) for o in here}), _counted(kernel.cells)))
+            # A whole report shows more than a cut one.
+            first[patches] = next((o for o in here if not o.finding.corrupted), here[0])
+    return FindingView(
+        title=title,
+        anchor=anchor,
+        severity=severity_mark(worst),
+        corrupted=sum(o.finding.corrupted for o in seen),
+        own=tuple(dict.fromkeys(o.own for o in seen if o.own is not None)),
+        kernels=tuple(kernels),
+        shown=seen[:MAX_OCCURRENCES],
+        hidden=max(0, len(seen) - MAX_OCCURRENCES),
+        consoles=tuple(_console(o, excerpt) for o in list(first.values())[:MAX_EXCERPTS]),
+    )
+
+
+def _counted(cells: Sequence[CellRow]) -> int:
+    return sum(cell.result is not None and cell.result.counts for cell in cells)
+
+
+def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
+    finding = occurrence.finding
+    start = max(1, finding.first_line - LINES_BEFORE)
+    end = min(finding.last_line + LINES_AFTER, start + MAX_EXCERPT_LINES - 1)
+    note = ""
+    try:
+        lines = list(excerpt(occurrence.cell.cell, start, end))[:MAX_EXCERPT_LINES]
+    except OSError:
+        lines = []
+    if lines:
+        shown = [
+            ExcerptLine(number, clean(text, MAX_EXCERPT_COLUMNS), finding.first_line <= number <= finding.last_line)
+            for number, text in enumerate(lines, start)
+        ]
+        left = finding.last_line - shown[-1].number if shown[-1].number is not None else 0
+    else:
+        note = "The console is not at hand: the lines kept with the finding."
+        kept = finding.lines[:MAX_EXCERPT_LINES]
+        shown = [ExcerptLine(None, clean(text, MAX_EXCERPT_COLUMNS), True) for text in kept]
+        left = len(finding.lines) - len(kept)
+    if left > 0:
+        note = f"{note} {left} more lines are in the console.".strip()
+    return ConsoleView(occurrence, tuple(shown), note)

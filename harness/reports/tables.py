@@ -1,0 +1,258 @@
+"""Results as tables for a terminal, a pipe or a mail: nothing is cut silently, long words go on in the next line."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Column as TableColumn
+from rich.table import Table
+from rich.text import Text
+
+from harness.model.finding import Finding
+from harness.model.verdict import Rate, TitleVerdict, Verdict
+from harness.reports.comparison import Comparison
+from harness.reports.folding import Fold, fold
+from harness.reports.wording import (
+    TONE_STYLES,
+    Tone,
+    clean,
+    conclusion_mark,
+    duration,
+    severity_mark,
+    share,
+    verdict_mark,
+)
+from harness.results.store import KernelRow
+from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+
+WIDTH = 120
+"""Columns where the output is no terminal and COLUMNS is not set."""
+
+
+# Output
+
+
+def rendered(*parts: RenderableType, width: int = WIDTH, colour: bool = False) -> str:
+    """The parts as text, ``width`` columns wide, without any escape sequence unless ``colour``."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        height=100,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    for part in parts:
+        console.print(part)
+    # Cells are padded to their column's width; blanks at the end of a line are noise in a diff or a mail.
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def show(stream: TextIO, *parts: RenderableType) -> None:
+    """Writes the parts to ``stream``: in colour and in its width on a terminal, else plain and 120 columns wide.
+
+    COLUMNS sets the width in both cases; NO_COLOR and TERM=dumb take the colours away.
+    """
+    terminal = stream.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")
+    asked = os.environ.get("COLUMNS", "")
+    width = int(asked) if asked.isdecimal() and int(asked) >= 40 else WIDTH
+    if terminal and not asked:
+        width = Console(file=stream).width
+    encoding = stream.encoding or "utf-8"
+    text = rendered(*parts, width=width, colour=colour)
+    stream.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def listing(headers: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> Table:
+    """A plain table of ``rows``; the columns named in ``right`` hold numbers. For series, trees and the like."""
+    table = _table(*headers)
+    for column, header in zip(table.columns, headers, strict=True):
+        if header in right:
+            column.justify = "right"
+    for row in rows:
+        table.add_row(*(Text(clean("" if value is None else str(value))) for value in row))
+    return table
+
+
+# Runs
+
+
+def run_result(summary: RunSummary) -> Group:
+    """A whole run: per tree its table and its verdicts, trees that were not available, and the conclusion."""
+    parts: list[RenderableType] = [run_heading(summary)]
+    for tree in summary.trees:
+        if tree.row.available:
+            parts += [Text(""), tree_heading(tree), run_table(tree)]
+            if any(kernel.verdicts for kernel in tree.kernels):
+                parts.append(verdict_table(tree))
+    unavailable = unavailable_lines(summary)
+    if unavailable:
+        parts += [Text(""), *(Text(line) for line in unavailable)]
+    return Group(*parts, Text(""), conclusion_line(summary.exit_code, summary.conclusion))
+
+
+def run_heading(summary: RunSummary) -> Text:
+    """The series' title and the run's id; says so where the run has no end."""
+    state = "" if summary.run.finished is not None else " (unfinished)"
+    return Text.assemble((clean(summary.run.title), "bold"), f"\nrun {clean(summary.run.id)}{state}")
+
+
+def tree_heading(tree: TreeSummary) -> Text:
+    """A tree's name, whether its pin held, and what the series says of it."""
+    notes = [clean(text) for text in (tree.row.note, tree.row.reason) if text]
+    return Text.assemble((clean(tree.row.tree), "bold"), *(f"  {note}" for note in notes))
+
+
+def run_table(tree: TreeSummary) -> Table:
+    """One row per kernel and stressor; repeats are folded, as "pass 3/3"."""
+    table = _table("patch", "stressor", "outcome", "proof", "findings", "boots")
+    for kernel in tree.kernels:
+        name = _kernel_name(kernel)
+        if kernel.row.state == "failed":
+            reason = Text(clean(kernel.row.reason), style=TONE_STYLES[Tone.BROKEN])
+            table.add_row(name, "", _toned("build failed", Tone.BROKEN), "", reason, "none", end_section=True)
+            continue
+        folds = fold(kernel.cells)
+        if not folds:
+            table.add_row(name, "", Text("no cell yet"), "", "", "none", end_section=True)
+        for place, folded in enumerate(folds):
+            table.add_row(
+                name if place == 0 else "",
+                clean(folded.stressor),
+                _toned(folded.outcome_words, folded.mark.tone),
+                Text(clean(", ".join(folded.proof_words))),
+                Text(_seen(folded)),
+                folded.boot_words,
+                end_section=place == len(folds) - 1,
+            )
+    return table
+
+
+def verdict_table(tree: TreeSummary) -> Table:
+    """Every patched kernel's verdicts against the baseline."""
+    table = _table("patch", "title", "verdict", "before", "after", "evidence")
+    for kernel in tree.kernels:
+        for place, verdict in enumerate(kernel.verdicts):
+            name = f"+{kernel.row.patches}" if place == 0 else ""
+            table.add_row(name, *_verdict_cells(verdict), end_section=place == len(kernel.verdicts) - 1)
+    return table
+
+
+def unavailable_lines(summary: RunSummary) -> list[str]:
+    """Lines such as "v3.0  unavailable: why"."""
+    absent = [tree.row for tree in summary.trees if not tree.row.available]
+    width = max((len(clean(row.tree)) for row in absent), default=0)
+    return [f"{clean(row.tree):{width}}  unavailable: {clean(row.reason)}" for row in absent]
+
+
+def conclusion_line(exit_code: int, conclusion: str) -> Text:
+    """The last line: symbol, words, sentence."""
+    mark = conclusion_mark(exit_code)
+    words = "" if mark.words.lower() in conclusion.lower() else f"{mark.words}: "
+    return _toned(f"{mark.symbol} {words}{clean(conclusion)}", mark.tone)
+
+
+# Comparisons
+
+
+def comparison(value: Comparison) -> Group:
+    """A comparison: the matrix of titles and columns, the verdicts, what was not available, and the conclusion."""
+    parts: list[RenderableType] = [Text(clean(value.heading), style="bold")]
+    parts += [Text(f"{clean(column.name)}: {clean(column.note)}") for column in value.columns if column.note]
+    parts.append(title_matrix(value) if value.rows else Text("no finding on any side"))
+    if value.verdicts:
+        table = _table("title", "verdict", "before", "after", "evidence")
+        for verdict in value.verdicts:
+            table.add_row(*_verdict_cells(verdict))
+        parts.append(table)
+    parts += [Text(f"{clean(name)}  unavailable: {clean(why)}") for name, why in value.unavailable]
+    return Group(*parts, Text(""), conclusion_line(value.exit_code, value.conclusion))
+
+
+def title_matrix(value: Comparison) -> Table:
+    """Titles down, runs or trees across; hits of runs in each place, a dash where nothing counted was run."""
+    table = _table("title", *(clean(column.name) for column in value.columns))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in value.rows:
+        table.add_row(Text(clean(row.title)), *(_rate_cell(rate) for rate in row.rates))
+    return table
+
+
+# Findings and plans
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """The findings of one console."""
+    table = _table("lines", "severity", "title", "function")
+    for finding in findings:
+        mark = severity_mark(finding.severity)
+        title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
+        lines = f"{finding.first_line}-{finding.last_line}"
+        table.add_row(lines, _toned(mark.words, mark.tone), Text(title), Text(clean(finding.function or "")))
+    return table
+
+
+def plan_table(rows: Sequence[Sequence[object]], totals: Sequence[tuple[str, str]]) -> Group:
+    """What a run would do. ``rows`` are (kernel, build, boots, expected time, disk), all worded; ``totals`` (what, how
+    much) stand below."""
+    table = listing(("kernel", "build", "boots", "time", "disk"), rows, right=("boots", "time", "disk"))
+    width = max((len(what) for what, _ in totals), default=0)
+    return Group(table, *(Text(f"{clean(what):{width}}  {clean(much)}") for what, much in totals))
+
+
+# Parts
+
+
+def _table(*headers: str) -> Table:
+    # "fold" breaks a word only where it is longer than its whole column, and then loses nothing.
+    columns = [TableColumn(Text(header), overflow="fold") for header in headers]
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+
+
+def _toned(text: str, tone: Tone) -> Text:
+    return Text(text, style=TONE_STYLES[tone])
+
+
+def _kernel_name(kernel: KernelSummary) -> Text:
+    row = kernel.row
+    return Text.assemble(kernel_words(row), (f"  {_build_words(row)}", "dim") if row.state != "failed" else "")
+
+
+def kernel_words(row: KernelRow) -> str:
+    """ "baseline", or "+3 subject of patch 3"."""
+    return "baseline" if row.patches == 0 else f"+{row.patches} {clean(row.subject)}"
+
+
+def _build_words(row: KernelRow) -> str:
+    if row.state == "cached":
+        return "(cached)"
+    return f"({'incremental, ' if row.incremental else ''}{duration(row.seconds)})"
+
+
+def _seen(folded: Fold) -> str:
+    return clean("; ".join((*folded.title_words, *folded.reasons)))
+
+
+def _verdict_cells(verdict: TitleVerdict) -> tuple[Text, Text, str, str, Text]:
+    mark = verdict_mark(verdict.verdict)
+    word = _toned(mark.words, mark.tone if verdict.verdict is not Verdict.SAME else Tone.QUIET)
+    evidence = Text(clean(verdict.evidence))
+    return Text(clean(verdict.title)), word, share(verdict.before), share(verdict.after), evidence
+
+
+def _rate_cell(rate: Rate | None) -> Text:
+    if rate is None or rate.runs == 0:
+        return Text("–", style="dim")
+    return Text(share(rate), style="bold" if rate.hits else "dim")

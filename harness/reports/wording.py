@@ -1,0 +1,179 @@
+"""How values are worded for readers: text from outside made harmless, durations, outcomes and verdicts as words."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.model.cell import Outcome
+from harness.model.finding import Severity
+from harness.model.verdict import Rate, Verdict
+
+MAX_TEXT = 2000
+"""Characters shown of any one piece of text: a longer one is cut with a visible mark."""
+
+# A CSI sequence or a two-character escape. What follows an OSC's introduction stays as plain text on purpose: nothing
+# may be hidden by wrapping it into a window title.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,16}[@-~]?|[ -/]{0,4}[0-~]?)?")
+_BLANK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+
+# Controls, bidirectional overrides and invisible characters, which make a reader see another text than there is; and
+# halves of surrogate pairs, which undecodable mail is kept as and which no UTF-8 file can hold.
+_FORBIDDEN = dict.fromkeys(
+    [
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x061C,
+        *range(0x200B, 0x2010),
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        *range(0xD800, 0xE000),
+        0xFEFF,
+        0xFFFE,
+        0xFFFF,
+        *range(0xE0000, 0xE0080),
+    ],
+    "\ufffd",
+)
+
+
+def clean(text: str, limit: int = MAX_TEXT) -> str:
+    """One line of ``text`` without escapes, control and invisible characters, cut to ``limit`` with a mark."""
+    # Twice the limit is enough to look at: a text that is mostly escapes is cut all the same.
+    piece = _BLANK.sub(" ", _ESCAPE.sub("", text[: 2 * limit + 256])).translate(_FORBIDDEN)
+    if len(piece) <= limit and len(text) <= 2 * limit + 256:
+        return piece
+    return f"{piece[: limit - 1]}…"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 4.2 s, 43 s, 4 min 03 s, 2 h 05 min."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units: 812 B, 3.4 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def percent(rate: Rate) -> str:
+    """A rate's interval: "12 to 77 %"; empty where nothing was run."""
+    return f"{100 * rate.low:.0f} to {100 * rate.high:.0f} %" if rate.runs else ""
+
+
+def share(rate: Rate) -> str:
+    """A rate as a fraction; a dash where nothing was run."""
+    return f"{rate.hits}/{rate.runs}" if rate.runs else "–"
+
+
+class Tone(enum.StrEnum):
+    """What a colour stands for. A tone is never shown without its word or symbol."""
+
+    GOOD = "good"
+    BAD = "bad"
+    OPEN = "open"
+    BROKEN = "broken"
+    QUIET = "quiet"
+
+
+TONE_STYLES: Mapping[Tone, str] = {
+    Tone.GOOD: "green",
+    Tone.BAD: "bold red",
+    Tone.OPEN: "yellow",
+    Tone.BROKEN: "magenta",
+    Tone.QUIET: "dim",
+}
+"""The tones as rich styles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A symbol (one character), the words it stands for, and its tone."""
+
+    symbol: str
+    words: str
+    tone: Tone
+
+
+_OUTCOMES: Mapping[Outcome, Mark] = {
+    Outcome.PASS: Mark("✓", "pass", Tone.GOOD),
+    Outcome.FINDING: Mark("✗", "finding", Tone.BAD),
+    Outcome.HUNG: Mark("H", "hung", Tone.BAD),
+    Outcome.TIMED_OUT: Mark("T", "timed out", Tone.OPEN),
+    Outcome.DID_NOT_EXERCISE: Mark("?", "did not exercise", Tone.OPEN),
+    Outcome.NOT_IN_THIS_KERNEL: Mark("–", "not in this kernel", Tone.QUIET),
+    Outcome.BLOCKED: Mark("b", "blocked", Tone.QUIET),
+    Outcome.BUILD_FAILED: Mark("B", "build failed", Tone.BROKEN),
+    Outcome.HARNESS_FAILURE: Mark("!", "harness failure", Tone.BROKEN),
+}
+OUTCOME_ORDER: tuple[Outcome, ...] = (
+    Outcome.FINDING,
+    Outcome.HUNG,
+    Outcome.HARNESS_FAILURE,
+    Outcome.BUILD_FAILED,
+    Outcome.TIMED_OUT,
+    Outcome.DID_NOT_EXERCISE,
+    Outcome.BLOCKED,
+    Outcome.NOT_IN_THIS_KERNEL,
+    Outcome.PASS,
+)
+"""Outcomes as they are listed where several stand together: what needs a look comes first."""
+
+_VERDICTS: Mapping[Verdict, Mark] = {
+    Verdict.WORSE: Mark("✗", "worse", Tone.BAD),
+    Verdict.UNDECIDED: Mark("?", "undecided", Tone.OPEN),
+    Verdict.BETTER: Mark("▲", "better", Tone.GOOD),
+    Verdict.SAME: Mark("=", "same", Tone.QUIET),
+}
+_SEVERITIES: Mapping[Severity, Mark] = {
+    Severity.FATAL: Mark("✗", "fatal", Tone.BAD),
+    Severity.ERROR: Mark("✗", "error", Tone.BAD),
+    Severity.WARNING: Mark("!", "warning", Tone.OPEN),
+    Severity.NOTICE: Mark("i", "notice", Tone.QUIET),
+}
+_CONCLUSIONS: Mapping[int, Mark] = {
+    0: Mark("✓", "not worse", Tone.GOOD),
+    1: Mark("✗", "worse", Tone.BAD),
+    2: Mark("!", "wrong request", Tone.BROKEN),
+    3: Mark("!", "harness failed", Tone.BROKEN),
+    4: Mark("?", "not enough evidence", Tone.OPEN),
+}
+
+
+def outcome_mark(outcome: Outcome) -> Mark:
+    """An outcome's symbol and words."""
+    return _OUTCOMES[outcome]
+
+
+def outcome_rank(outcome: Outcome) -> int:
+    """Place of an outcome in OUTCOME_ORDER."""
+    return OUTCOME_ORDER.index(outcome)
+
+
+def verdict_mark(verdict: Verdict) -> Mark:
+    """A verdict's symbol and word."""
+    return _VERDICTS[verdict]
+
+
+def severity_mark(severity: Severity) -> Mark:
+    """A severity's symbol and word."""
+    return _SEVERITIES[severity]
+
+
+def conclusion_mark(exit_code: int) -> Mark:
+    """What an exit code (docs/exit-codes.md) says of a run."""
+    return _CONCLUSIONS.get(exit_code) or Mark("!", f"exit code {exit_code}", Tone.BROKEN)

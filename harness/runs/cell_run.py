@@ -1,0 +1,128 @@
+"""Running one cell: boot, watch, read what the guest said, decide the outcome."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.findings.parser import ConsoleParser, parse_console
+from harness.guests.qemu import Boot, boot_words, printable, run_guest
+from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
+from harness.model.era import Era
+from harness.model.finding import Finding, Severity
+from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.stressors.proof import judge
+from harness.stressors.report_port import StressorReport, parse_report
+
+# A guest under TCG on a loaded machine is an order of magnitude slower than its own clock says.
+BOOT_SECONDS = 180.0
+SLOWNESS = 4.0
+SILENCE_SECONDS = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class CellTask:
+    """A cell with what is needed to run it."""
+
+    cell: Cell
+    stressor: Stressor
+    era: Era
+    kernel: Path
+    initrd: Path
+    qemu: str
+
+    @property
+    def boot(self) -> Boot:
+        """The guest as QEMU gets it."""
+        cell = self.cell
+        words = boot_words(
+            self.era.boot_args, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus)
+        )
+        return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words)
+
+    @property
+    def limits(self) -> GuestLimits:
+        """Wall and silence limits for the cell's duration."""
+        return GuestLimits(wall=BOOT_SECONDS + SLOWNESS * self.cell.seconds, silence=SILENCE_SECONDS)
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.parser = ConsoleParser()
+
+    def feed(self, data: bytes) -> bool:
+        self.parser.feed(data)
+        return self.parser.fatal_report_complete
+
+
+def run_cell(task: CellTask, progress: Callable[[str], None], cancelled: Callable[[], bool]) -> CellResult:
+    """Boots the cell's guest and says what became of it. The artefacts lie in a temporary folder below
+    ``$TMPDIR`` until the store takes them; the caller removes ``Path(result.console).parent``."""
+    folder = Path(tempfile.mkdtemp(prefix="harness-cell-"))
+    result = run_guest(task.boot, folder, task.limits, _Watch(), progress, cancelled)
+    return read_cell(task, result)
+
+
+def read_cell(task: CellTask, result: GuestResult) -> CellResult:
+    """The outcome from what the guest left."""
+    console = _read(result.console_path)
+    findings = parse_console(console)
+    report = parse_report(_read(result.report_path), task.cell.stressor)
+    proof = judge(task.stressor, report) if report.after else None
+    outcome, reason = decide(result, findings, report, proof)
+    return CellResult(
+        key=task.cell.key,
+        outcome=outcome,
+        reason=reason,
+        findings=findings,
+        proof=proof,
+        seconds=result.seconds,
+        user_space=round(result.user_space, 2) if result.user_space is not None else None,
+        console=result.console_path,
+        report=result.report_path,
+        command_line=printable(task.boot),
+        guest=report.guest,
+    )
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def decide(
+    result: GuestResult, findings: tuple[Finding, ...], report: StressorReport, proof: Proof | None
+) -> tuple[Outcome, str]:
+    """(outcome, reason in one line). Pure; the order of the questions is the policy.
+
+    What the harness or QEMU did comes first and is never the kernel's; then what the kernel reported; then hangs;
+    only then whether the stressor did its work. Only a guest that ended properly with its proof is a pass.
+    """
+    judged = [finding for finding in findings if finding.severity is not Severity.NOTICE]
+    if result.end is GuestEnd.QEMU_FAILED:
+        return Outcome.HARNESS_FAILURE, result.detail
+    if judged:
+        worst = min(judged, key=lambda f: [*Severity].index(f.severity))
+        more = f" and {len(judged) - 1} more" if len(judged) > 1 else ""
+        return Outcome.FINDING, f"{worst.title}{more}"
+    if result.end is GuestEnd.FLOODED:
+        return Outcome.DID_NOT_EXERCISE, f"flooded: {result.detail}"
+    if result.end is GuestEnd.WALL_LIMIT and report.user_space:
+        return Outcome.TIMED_OUT, result.detail
+    if result.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+        where = "in user space" if report.user_space else "before user space"
+        return Outcome.HUNG, f"hung {where}: {result.detail}"
+    if not report.done:
+        where = "after" if report.user_space else "before"
+        return Outcome.HUNG, f"died without a word {where} user space was reached"
+    if report.skip is not None:
+        return Outcome.NOT_IN_THIS_KERNEL, report.skip
+    if report.ok is not True:
+        return Outcome.DID_NOT_EXERCISE, f"the stressor failed: {report.error or 'no reason given'}"
+    if proof is None or not proof.satisfied:
+        return Outcome.DID_NOT_EXERCISE, "; ".join(proof.missing) if proof else "the guest reported no counters"
+    return Outcome.PASS, proof.summary

@@ -1,0 +1,62 @@
+"""What can be removed and made again: working folders, builds, images' archives, failed builds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.config.layout import Layout
+
+# Part of the cache -> what losing it costs.
+PARTS = {
+    "work": "source and output folders: the next build of a tree is a full one",
+    "builds": "finished kernels: built again when needed; harness repro of old cells needs them",
+    "failed-builds": "logs of trees that did not build: tried again",
+    "ccache": "the compiler's cache: slower full builds",
+    "guest-programs": "the guest's programs: compiled again",
+    "initramfs": "root images: made again",
+    "mail": "mail fetched from archives: fetched again",
+    "downloads": "half-made downloads",
+    "images": "logs and half-made archives of compiler images (the images stay in the engine)",
+    "trees": "the object store of all trees: fetched again",
+}
+# Removed when nothing is named: cheap to make again, and the largest.
+DEFAULT = ("work", "failed-builds", "downloads", "images")
+
+
+@dataclass(frozen=True, slots=True)
+class Removable:
+    """One part with its size in bytes."""
+
+    name: str
+    path: Path
+    size: int
+    cost: str
+
+
+def removable(layout: Layout) -> list[Removable]:
+    """Every part of the cache that is there, with its size."""
+    found = []
+    for name, cost in PARTS.items():
+        path = layout.cache / name
+        if path.is_dir():
+            found.append(Removable(name, path, folder_size(path), cost))
+    return found
+
+
+def folder_size(path: Path) -> int:
+    """Bytes that the folder's files take on disk."""
+    total = 0
+    for item in path.rglob("*"):
+        try:
+            if not item.is_symlink() and item.is_file():
+                total += item.stat().st_blocks * 512
+        except OSError:
+            continue
+    return total
+
+
+def remove(part: Removable) -> None:
+    """Removes a part; the store's locks are kept by their holders, so running builds must not be cleaned under."""
+    shutil.rmtree(part.path, ignore_errors=True)

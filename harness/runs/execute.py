@@ -1,0 +1,433 @@
+"""A run from request to verdict: builds first, then the cells, each written down at once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.builds.guest_programs import build_guest_programs
+from harness.builds.kernel_build import BuildFailed
+from harness.guests.initramfs import write_initramfs
+from harness.guests.qemu import Boot, boot_words
+from harness.model.build import Kernel
+from harness.model.cell import Cell, CellResult, Outcome, Stressor
+from harness.model.era import Image
+from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
+from harness.model.events import Notice, Remaining, StepFinished, StepProgress, StepStarted
+from harness.model.finding import Finding
+from harness.model.guest import Accelerator, GuestSpec
+from harness.model.series import SeriesSpec
+from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
+from harness.results.summary import RunSummary
+from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.preparation import (
+    PreparedTree,
+    build_request,
+    check_requirements,
+    chosen_stressors,
+    prepare_tree,
+    series_trees,
+    worktree,
+)
+from harness.runs.request import RunRequest
+from harness.runs.summary import summarize
+from harness.runs.workshop import Workshop
+from harness.stressors.proof import missing_options
+from harness.trees.series_prefixes import line_origin
+
+MIN_FREE_BYTES = 2 * 1024**3
+
+
+class Run:
+    """One run being executed; ``summary()`` at the end."""
+
+    def __init__(self, workshop: Workshop, request: RunRequest, row: RunRow | None = None, kind: str = "run") -> None:
+        self.workshop = workshop
+        self.request = request
+        self.spec: SeriesSpec = workshop.catalogue.series(request.series)
+        self.stressors = chosen_stressors(workshop, self.spec, request)
+        self.row = row or self._new_row(kind)
+        self.resumed = row is not None
+        self._cancelled = threading.Event()
+        self._accelerator: tuple[Accelerator, str] | None = None
+
+    def _new_row(self, kind: str) -> RunRow:
+        now = time.time()
+        stamp = datetime.fromtimestamp(now).strftime("%Y%m%d-%H%M%S")
+        return RunRow(
+            id=f"{stamp}-{self.spec.name}-{uuid.uuid4().hex[:4]}",
+            series=self.spec.name,
+            title=self.spec.title,
+            plan=self.request.digest,
+            arguments=asdict(self.request),
+            started=now,
+            finished=None,
+            exit_code=None,
+            conclusion="",
+            machine=self.workshop.machine(),
+            kind=kind,
+        )
+
+    def execute(self) -> RunSummary:
+        """Runs everything that is not done yet.
+
+        Raises UserError and InfrastructureError; what was finished before stays in the store and the run can be
+        continued.
+        """
+        shop = self.workshop
+        trees = series_trees(self.spec, self.request.trees, shop)
+        check_disk(shop.layout.results, shop.layout.cache)
+        if not self.resumed:
+            shop.store.start_run(self.row)
+        unavailable: list[TreeUnavailable] = []
+        for tree in trees:
+            try:
+                prepared = prepare_tree(shop, self.spec, tree, self.request)
+                check_requirements(self.spec, prepared)
+            except TreeUnavailable as error:
+                shop.store.put_tree(self.row.id, TreeRow(tree.tree, False, str(error)))
+                shop.notice(f"{tree.tree} is unavailable: {error}")
+                unavailable.append(error)
+                continue
+            content = prepared.content
+            note = content.pin_note or ("pinned" if content.pinned else "")
+            row = TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note)
+            shop.store.put_tree(self.row.id, row)
+            self.run_cells(prepared, self.kernels(prepared, prepared.chosen), range(self.request.repeat))
+        if unavailable and (self.request.trees or len(unavailable) == len(trees)):
+            first = unavailable[0]
+            raise InfrastructureError(first.what, where=first.where, remedy=first.remedy)
+        return self.finish()
+
+    def finish(self) -> RunSummary:
+        """Judges the run and records its end."""
+        summary = summarize(self.workshop.store, self.row)
+        finished = time.time()
+        self.workshop.store.finish_run(self.row.id, finished, summary.exit_code, summary.conclusion)
+        row = replace(self.row, finished=finished, exit_code=summary.exit_code, conclusion=summary.conclusion)
+        return replace(summary, run=row)
+
+    def close(self, exit_code: int, conclusion: str) -> None:
+        """Records the end of a run that somebody else judged."""
+        self.workshop.store.finish_run(self.row.id, time.time(), exit_code, conclusion)
+
+    # Builds
+
+    def kernels(self, prepared: PreparedTree, chosen: Sequence[int]) -> dict[int, Kernel]:
+        """The chosen prefixes' kernels, built where they are not at hand; without those that do not build."""
+        shop = self.workshop
+        image = shop.image(prepared.toolchain)
+        kernels: dict[int, Kernel] = {}
+        with shop.library.store.lock(f"work-{prepared.worktree_name}"):
+            for patches in chosen:
+                kernel = self._kernel(prepared, patches, image)
+                if kernel is not None:
+                    kernels[patches] = kernel
+        return kernels
+
+    def _kernel(self, prepared: PreparedTree, patches: int, image: Image) -> Kernel | None:
+        """Builds one prefix and records it; None where the tree does not build."""
+        shop = self.workshop
+        build = build_request(shop, prepared, patches, image)
+        name = f"{build.tree} + {patches}"
+        prefix = prepared.applied[patches]
+        command = shop.runner.command_line(shop.builder.container_request(build))
+        common = (prepared.tree.name, patches, prefix.subject)
+        kernel = shop.builder.cached(build)
+        state = "cached"
+        try:
+            if kernel is None:
+                failure = shop.builder.known_failure(build)
+                if failure is not None:
+                    raise failure
+                state = "built"
+                incremental = (build.out / "vmlinux").is_file()
+                expected = shop.store.usual_build_seconds(prepared.tree.name, incremental)
+                with self._step(f"build {name}", "build", expected) as step:
+                    worktree(shop, prepared).check_out(prefix)
+                    kernel = shop.builder.build(build, step.progress)
+                    step.done(f"built in {kernel.seconds:.0f} s" + (" (incremental)" if kernel.incremental else ""))
+        except BuildFailed as error:
+            shop.notice(f"{name} does not build: {error.error}")
+            row = KernelRow(
+                *common, shop.builder.key(build), "", "failed", error.error, 0.0, False, image.digest, command
+            )
+            shop.store.put_kernel(self.row.id, row)
+            return None
+        row = KernelRow(
+            *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command
+        )
+        shop.store.put_kernel(self.row.id, row)
+        return kernel
+
+    # Cells
+
+    def run_cells(self, prepared: PreparedTree, kernels: dict[int, Kernel], repeats: Sequence[int]) -> None:
+        """Boots every cell of the kernels and repeats that has no result yet, and records all of them in the run."""
+        if not kernels:
+            return
+        tasks = self._tasks(prepared, kernels, repeats)
+        todo: list[tuple[CellTask, int, Kernel]] = []
+        for task, patches, kernel in tasks:
+            blocked = self._blocked(prepared, task.stressor, kernel)
+            if blocked:
+                self._record(prepared, patches, task.cell, Outcome.BLOCKED, blocked, None, False)
+                continue
+            known = self.workshop.store.cell(task.cell.key)
+            if known is not None:
+                self._record(prepared, patches, task.cell, known.outcome, known.reason, known, True)
+            else:
+                todo.append((task, patches, kernel))
+        self._boot(prepared, todo)
+
+    def _tasks(
+        self, prepared: PreparedTree, kernels: dict[int, Kernel], repeats: Sequence[int]
+    ) -> list[tuple[CellTask, int, Kernel]]:
+        """Every cell, repeats outermost, so that an interrupted run has looked at every kernel."""
+        shop, request = self.workshop, self.request
+        initrd, digest = self.initramfs(prepared.era.initramfs_gzip)
+        first = kernels[min(kernels)]
+        accelerator = self._choose_accelerator(prepared, first, initrd)
+        tasks = []
+        for repeat in repeats:
+            for stressor in self.stressors:
+                for patches, kernel in kernels.items():
+                    cell = Cell(
+                        kernel_key=kernel.key,
+                        kernel_digest=kernel.digest,
+                        tree=prepared.tree.name,
+                        patches=patches,
+                        stressor=stressor.name,
+                        seconds=request.duration or stressor.seconds,
+                        seed=request.seed + repeat,
+                        repeat=repeat,
+                        guest=guest_spec(prepared, stressor, request),
+                        initramfs_digest=digest,
+                        accelerator=accelerator,
+                    )
+                    if request.again and not self.resumed:
+                        offset = shop.store.highest_repeat(replace(cell, seed=request.seed)) + 1
+                        cell = replace(cell, repeat=repeat + offset)
+                    task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
+                    tasks.append((task, patches, kernel))
+        return tasks
+
+    def initramfs(self, compressed: bool) -> tuple[Path, str]:
+        """(file, digest) of the initramfs; its programs are compiled where they are not at hand."""
+        shop = self.workshop
+        toolchain, folder = shop.catalogue.initramfs()
+        image = shop.image(shop.catalogue.toolchain(toolchain))
+        programs = build_guest_programs(shop.runner, image, folder, shop.layout.cache)
+        return write_initramfs(programs, shop.initramfs_folder, compressed)
+
+    def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, initrd: Path) -> Accelerator:
+        if self.request.accelerator != "auto":
+            return Accelerator(self.request.accelerator)
+        if self._accelerator is None:
+            spec = GuestSpec(machine=prepared.era.machine, cpu=prepared.era.cpu)
+            words = boot_words(prepared.era.boot_args, spec, "canary", 1, 1, 1)
+            boot = Boot(self.workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)
+            self._accelerator = self.workshop.accelerators.choose(boot, self.workshop.notice)
+            self.workshop.notice(f"accelerator {self._accelerator[1]}")
+        return self._accelerator[0]
+
+    @staticmethod
+    def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
+        names = dict(prepared.era.kconfig_names)
+        has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
+        missing = missing_options(stressor, has, names)
+        return f"needs {', '.join('CONFIG_' + option for option in missing)}" if missing else ""
+
+    def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, int, Kernel]]) -> None:
+        shop = self.workshop
+        at_once = self.request.jobs or max(1, shop.settings.jobs // 4)
+        left = len(todo)
+        pool = ThreadPoolExecutor(max_workers=at_once)
+        running: dict[Future[CellResult], tuple[CellTask, int]] = {}
+        waiting = list(todo)
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    task, patches, _ = waiting.pop(0)
+                    check_disk(shop.layout.results, shop.layout.cache)
+                    running[pool.submit(self._one_cell, task, patches)] = (task, patches)
+                shop.listener.event(Remaining(0, left, self._expected(todo, left)))
+                finished, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    task, patches = running.pop(future)
+                    left -= 1
+                    self._keep(prepared, patches, task, future.result())
+        except BaseException:
+            self._cancelled.set()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _expected(self, todo: Sequence[tuple[CellTask, int, Kernel]], left: int) -> float | None:
+        times = [
+            self.workshop.store.usual_seconds(task.stressor.name) or task.cell.seconds + 10.0 for task, _, _ in todo
+        ]
+        return sum(times) / len(times) * left if times else None
+
+    def _one_cell(self, task: CellTask, patches: int) -> CellResult:
+        cell = task.cell
+        label = f"boot {cell.tree} + {patches} {cell.stressor} seed {cell.seed}"
+        expected = self.workshop.store.usual_seconds(cell.stressor)
+        with self._step(f"{label} #{cell.repeat}", "boot", expected) as step:
+            result = run_cell(task, step.progress, self._cancelled.is_set)
+            good = result.outcome in (Outcome.PASS, Outcome.NOT_IN_THIS_KERNEL)
+            step.done(f"{result.outcome}: {result.reason}" if result.reason else result.outcome.value, good)
+        return result
+
+    def _keep(self, prepared: PreparedTree, patches: int, task: CellTask, result: CellResult) -> None:
+        try:
+            if result.outcome is Outcome.HARNESS_FAILURE:
+                # Not a result of the kernel: it is told in the run, and the cell is tried again the next time.
+                self._record(prepared, patches, task.cell, result.outcome, result.reason, None, False)
+                return
+            kept = self.workshop.store.put_cell(task.cell, result, time.time())
+            self._record(prepared, patches, task.cell, kept.outcome, kept.reason, kept, False)
+        finally:
+            shutil.rmtree(Path(result.console).parent, ignore_errors=True)
+
+    def _record(
+        self,
+        prepared: PreparedTree,
+        patches: int,
+        cell: Cell,
+        outcome: Outcome,
+        reason: str,
+        result: CellResult | None,
+        reused: bool,
+    ) -> None:
+        own: dict[int, tuple[int, str]] = {}
+        if result is not None and patches:
+            for place, finding in enumerate(result.findings):
+                origin = self._own_line(prepared, patches, finding)
+                if origin is not None:
+                    own[place] = origin
+        row = CellRow(
+            tree=prepared.tree.name,
+            patches=patches,
+            stressor=cell.stressor,
+            seed=cell.seed,
+            repeat=cell.repeat,
+            cell=cell.key,
+            outcome=outcome,
+            reason=reason,
+            reused=reused,
+            own_lines=own,
+        )
+        self.workshop.store.put_run_cell(self.row.id, row)
+
+    def _own_line(self, prepared: PreparedTree, patches: int, finding: Finding) -> tuple[int, str] | None:
+        for location in source_locations(finding):
+            file, _, line = location.rpartition(":")
+            patch = line_origin(self.workshop.library.store, prepared.applied, patches, file, int(line))
+            if patch is not None:
+                return patch, location
+        return None
+
+    # Steps
+
+    def _step(self, label: str, kind: str, expected: float | None) -> Step:
+        return Step(self.workshop, label, kind, expected)
+
+
+class Step:
+    """A step told to the listener: started on entry, finished on ``done`` or with the error that ended it."""
+
+    def __init__(self, workshop: Workshop, label: str, kind: str, expected: float | None) -> None:
+        self.listener = workshop.listener
+        self.name = f"{label}-{uuid.uuid4().hex[:6]}"
+        self.label, self.kind, self.expected = label, kind, expected
+        self._finished = False
+
+    def __enter__(self) -> Step:
+        self.started = time.monotonic()
+        self.listener.event(StepStarted(self.name, self.kind, self.label, self.expected))
+        return self
+
+    def progress(self, text: str) -> None:
+        """A word on how far it is."""
+        self.listener.event(StepProgress(self.name, text))
+
+    def done(self, text: str, good: bool = True) -> None:
+        """The step's result."""
+        self._finished = True
+        self.listener.event(StepFinished(self.name, text, time.monotonic() - self.started, good))
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not self._finished:
+            text = error.what if isinstance(error, HarnessError) else type(error).__name__
+            self.done(text, good=False)
+
+
+def guest_spec(prepared: PreparedTree, stressor: Stressor, request: RunRequest) -> GuestSpec:
+    """The stressor's wishes with the user's own words over them, on the era's machine."""
+    cpus = request.cpus or stressor.cpus
+    nodes = request.nodes if request.nodes is not None else (stressor.nodes if prepared.era.numa else 1)
+    return GuestSpec(
+        cpus=cpus,
+        memory_mib=request.memory_mib or stressor.memory_mib,
+        nodes=max(1, min(nodes, cpus)),
+        machine=prepared.era.machine,
+        cpu=prepared.era.cpu,
+        append=request.append,
+    )
+
+
+_LOCATION = re.compile(r"(?<![\w/.-])((?:[\w+.-]+/)*[\w+.-]+\.[chS]):(\d{1,6})(?!\d)")
+
+
+def source_locations(finding: Finding) -> tuple[str, ...]:
+    """The "file:line" that the head of a report names as the place which printed it, relative to the tree."""
+    found = []
+    for line in finding.lines[:4]:
+        text = line.replace("/source/", "").replace("../", "")
+        found += [f"{file}:{number}" for file, number in _LOCATION.findall(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def check_disk(*folders: Path) -> None:
+    """Raises InfrastructureError when less than 2 GiB are free where a folder lies: a full disk loses results."""
+    for folder in folders:
+        existing = next(p for p in (folder, *folder.parents) if p.exists())
+        free = shutil.disk_usage(existing).free
+        if free < MIN_FREE_BYTES:
+            raise InfrastructureError(
+                f"only {free >> 20} MiB are free", where=str(existing), remedy="free some space, or run harness clean"
+            )
+
+
+def request_of(row: RunRow) -> RunRequest:
+    """What a recorded run was asked to do."""
+    arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in row.arguments.items()}
+    return RunRequest(**arguments)
+
+
+def start_or_continue(workshop: Workshop, request: RunRequest, resume: bool = False) -> Run:
+    """The run for a request: the unfinished one of the same request is continued, else a new one begins.
+
+    With ``resume`` the newest unfinished run of the series is continued, whatever it was asked with.
+    """
+    if resume:
+        spec = workshop.catalogue.series(request.series)
+        row = next((r for r in workshop.store.runs(spec.name) if r.finished is None and r.kind == "run"), None)
+        if row is None:
+            raise UserError(f"no unfinished run of {spec.name} to resume")
+        return Run(workshop, request_of(row), row)
+    row = workshop.store.unfinished(request.digest)
+    if row is not None and row.kind == "run":
+        workshop.listener.event(Notice(f"continuing run {row.id}, which was interrupted"))
+        return Run(workshop, request, row)
+    return Run(workshop, request)

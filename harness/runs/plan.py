@@ -1,0 +1,172 @@
+"""What a run would do: builds, boots, what is at hand already, time and disk. Nothing is run or made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.guests.qemu import Boot, boot_words, printable
+from harness.model.era import Image
+from harness.model.errors import TreeUnavailable
+from harness.model.guest import Accelerator
+from harness.runs.execute import guest_spec
+from harness.runs.preparation import (
+    PreparedTree,
+    build_request,
+    check_requirements,
+    chosen_stressors,
+    prepare_tree,
+    series_trees,
+)
+from harness.runs.request import RunRequest
+from harness.runs.workshop import Workshop
+
+# Measured on two cores with GCC 12 and the configuration of this repository, in seconds and bytes: used until the
+# store knows better.
+FULL_BUILD_SECONDS = 300.0
+INCREMENTAL_BUILD_SECONDS = 60.0
+BOOT_SECONDS = 15.0
+KERNEL_BYTES = 60 << 20
+OUT_BYTES = 600 << 20
+CELL_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBuild:
+    """A kernel the run needs; ``at_hand`` None where its key is not known before its image is made."""
+
+    tree: str
+    patches: int
+    subject: str
+    at_hand: bool | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The run before it begins. ``cells_at_hand`` counts finished cells among ``cells``."""
+
+    series: str
+    builds: tuple[PlannedBuild, ...]
+    stressors: tuple[str, ...]
+    cells: int
+    cells_at_hand: int
+    seconds: float
+    disk_bytes: int
+    unavailable: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
+    """The plan of a request. Fetches nothing: a tree that is not here yet is a note."""
+    spec = workshop.catalogue.series(request.series)
+    stressors = chosen_stressors(workshop, spec, request)
+    builds: list[PlannedBuild] = []
+    unavailable: list[tuple[str, str]] = []
+    notes: list[str] = []
+    for tree in series_trees(spec, request.trees, workshop):
+        definition = workshop.catalogue.tree(tree.tree)
+        if workshop.library.present(definition) is None:
+            notes.append(f"{tree.tree} is not here yet: it would be fetched from {definition.sources[0].location}")
+            builds += [_unknown(workshop, tree.tree, place) for place in range(2)]
+            continue
+        try:
+            prepared = prepare_tree(workshop, spec, tree, request)
+            check_requirements(spec, prepared)
+        except TreeUnavailable as error:
+            unavailable.append((tree.tree, str(error)))
+            continue
+        image = _image_at_hand(workshop, prepared)
+        if image is None:
+            notes.append(f"the image of toolchain {prepared.toolchain.name} would be made first")
+        builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
+    cells = len(builds) * len(stressors) * request.repeat
+    per_cell = [
+        workshop.store.usual_seconds(s.name) or (request.duration or s.seconds) + BOOT_SECONDS for s in stressors
+    ]
+    at_hand = _cells_at_hand(workshop, request)
+    mean = sum(per_cell) / len(per_cell) if per_cell else 0.0
+    to_build = [build for build in builds if not build.at_hand]
+    seconds = sum(build.seconds for build in to_build) + mean * max(0, cells - at_hand)
+    trees = {build.tree for build in to_build}
+    disk = len(to_build) * KERNEL_BYTES + len(trees) * OUT_BYTES + max(0, cells - at_hand) * CELL_BYTES
+    names = tuple(stressor.name for stressor in stressors)
+    return RunPlan(
+        spec.name, tuple(builds), names, cells, at_hand, seconds, disk, tuple(unavailable), tuple(dict.fromkeys(notes))
+    )
+
+
+def _unknown(workshop: Workshop, tree: str, place: int) -> PlannedBuild:
+    subject = "baseline" if place == 0 else "the series"
+    return PlannedBuild(tree, -place, subject, None, _build_seconds(workshop, tree, place > 0))
+
+
+def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
+    from harness.toolchains.engine import DockerEngine
+    from harness.toolchains.images import image_reference
+
+    runner = workshop.runner
+    if not isinstance(runner, DockerEngine):
+        return workshop.image(prepared.toolchain)
+    reference = image_reference(prepared.toolchain)
+    digest = runner.image(reference)
+    return Image(prepared.toolchain.name, reference, digest) if digest else None
+
+
+def _planned(workshop: Workshop, prepared: PreparedTree, patches: int, image: Image | None) -> PlannedBuild:
+    at_hand = None
+    incremental = patches > 0
+    if image is not None:
+        request = build_request(workshop, prepared, patches, image)
+        at_hand = workshop.builder.cached(request) is not None
+        incremental = incremental or (request.out / "vmlinux").is_file()
+    seconds = _build_seconds(workshop, prepared.tree.name, incremental)
+    return PlannedBuild(prepared.tree.name, patches, prepared.applied[patches].subject, at_hand, seconds)
+
+
+def _build_seconds(workshop: Workshop, tree: str, incremental: bool) -> float:
+    usual = workshop.store.usual_build_seconds(tree, incremental)
+    return usual or (INCREMENTAL_BUILD_SECONDS if incremental else FULL_BUILD_SECONDS)
+
+
+def _cells_at_hand(workshop: Workshop, request: RunRequest) -> int:
+    """Cells of the newest finished run of the same request: their keys are known only once the kernels are."""
+    if request.again:
+        return 0
+    row = next((run for run in workshop.store.runs() if run.plan == request.digest), None)
+    if row is None:
+        return 0
+    return sum(cell.result is not None for cell in workshop.store.run_cells(row.id))
+
+
+def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
+    """The docker and QEMU command lines of a run, each after a comment that says what it is for."""
+    spec = workshop.catalogue.series(request.series)
+    stressors = chosen_stressors(workshop, spec, request)
+    for tree in series_trees(spec, request.trees, workshop):
+        definition = workshop.catalogue.tree(tree.tree)
+        if workshop.library.present(definition) is None:
+            yield f"# {tree.tree} is not here yet: harness tree fetch {tree.tree}"
+            continue
+        try:
+            prepared = prepare_tree(workshop, spec, tree, request)
+        except TreeUnavailable as error:
+            yield f"# {tree.tree} is unavailable: {error}"
+            continue
+        image = _image_at_hand(workshop, prepared) or Image(prepared.toolchain.name, "", f"<{prepared.toolchain.name}>")
+        for patches in prepared.chosen:
+            build = build_request(workshop, prepared, patches, image)
+            yield f"# build {tree.tree} + {patches}: {prepared.applied[patches].subject}"
+            yield workshop.runner.command_line(workshop.builder.container_request(build))
+            kernel = workshop.builder.cache.folder / workshop.builder.key(build) / "image"
+            for stressor in stressors:
+                guest = guest_spec(prepared, stressor, request)
+                seconds = request.duration or stressor.seconds
+                words = boot_words(
+                    prepared.era.boot_args, guest, stressor.name, seconds, request.seed, max(2, guest.cpus)
+                )
+                initrd = workshop.initramfs_folder / ("initramfs.cpio" + (".gz" if prepared.era.initramfs_gzip else ""))
+                boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, Accelerator.TCG, words)
+                yield f"# boot {tree.tree} + {patches}, {stressor.name}"
+                yield printable(boot)

@@ -1,0 +1,150 @@
+"""From a request to kernels that can be built: trees, the series' patches, prefixes, configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.builds.kernel_build import BuildRequest
+from harness.config.yaml_file import nearest
+from harness.intake.archive import fetch_series
+from harness.intake.sources import read_series
+from harness.model.build import Fragment
+from harness.model.cell import Stressor
+from harness.model.era import Era, Image, Toolchain
+from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
+from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
+from harness.model.tree import Prefix, Tree, TreeContent
+from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.workshop import Workshop
+from harness.trees.series_prefixes import SeriesConflict, baseline, prefixes
+from harness.trees.worktrees import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTree:
+    """A tree with the series applied in the object store; nothing is checked out or built yet."""
+
+    tree: Tree
+    era: Era
+    toolchain: Toolchain
+    content: TreeContent
+    series: Series
+    applied: tuple[Prefix, ...]
+    chosen: tuple[int, ...]
+    fragments: tuple[Fragment, ...]
+
+    @property
+    def worktree_name(self) -> str:
+        """Name of the tree's working folder: by content, so that a changed tree gets its own."""
+        return f"{self.tree.name}-{self.content.tree_id[:12]}"
+
+
+def series_trees(spec: SeriesSpec, asked: Sequence[str], workshop: Workshop) -> tuple[SeriesTree, ...]:
+    """The trees to run on: the series' own, or those asked for by name. Raises UserError for an unknown one."""
+    if not asked:
+        return spec.trees
+    own = {tree.tree: tree for tree in spec.trees}
+    known = workshop.catalogue.tree_names()
+    for name in asked:
+        if name not in known:
+            raise UserError(f"unknown tree {name!r}", remedy=nearest(name, known))
+    # A tree that the series does not name gets the mails themselves, as they were sent.
+    return tuple(own.get(name, SeriesTree(name)) for name in dict.fromkeys(asked))
+
+
+def series_for(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, mail: str | None) -> Series:
+    """The patches for one tree: its port, or the mails. Raises InfrastructureError when the mail cannot be had."""
+    if tree.port is not None:
+        return read_series(spec.name, [Path(tree.port)], provenance=Provenance.PORT)
+    if mail is not None:
+        path = Path(mail)
+        if not path.exists():
+            raise UserError("--mail names nothing that exists", where=mail)
+        return read_series(spec.name, [path], expected=spec)
+    local = workshop.settings.mail.get(spec.name)
+    if local is not None:
+        if not local.exists():
+            raise UserError(f"mail: {spec.name}: names nothing that exists ({local})", where=workshop.settings.where)
+        return read_series(spec.name, [local], expected=spec)
+    return fetch_series(spec, workshop.layout.cache / "mail")
+
+
+def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request: RunRequest) -> PreparedTree:
+    """Everything up to the builds.
+
+    Raises TreeUnavailable when the tree or the series' mail for it cannot be had, UserError when the series does not
+    apply as far as it was asked for.
+    """
+    definition = workshop.catalogue.tree(tree.tree)
+    era = workshop.catalogue.era(definition.era)
+    toolchain = workshop.catalogue.toolchain(era.toolchain)
+    fragments = tuple(workshop.catalogue.fragment(name) for name in spec.kconfig)
+    try:
+        series = series_for(workshop, spec, tree, request.mail)
+    except InfrastructureError as error:
+        raise TreeUnavailable(f"the series' mail cannot be had: {error}") from error
+    content = workshop.library.ensure(definition, workshop.notice)
+    if series.missing:
+        listed = ", ".join(str(number) for number in series.missing)
+        raise UserError(
+            f"patches {listed} of {series.total} are missing", where=spec.path, remedy="give all of them with --mail"
+        )
+    chosen = chosen_prefixes(request.patches, len(series.patches))
+    base = baseline(workshop.library.store, content, era.fixups)
+    try:
+        applied = prefixes(workshop.library.store, base, series.patches)
+    except SeriesConflict as error:
+        applied = error.applied
+        if max(chosen) >= len(applied):
+            raise
+    for number in chosen:
+        # A commit that a later garbage collection would take is a build that could not be repeated.
+        ref = f"refs/harness/prefixes/{definition.name}/{spec.name}/{number}"
+        workshop.library.store.set_ref(ref, applied[number].commit)
+    return PreparedTree(definition, era, toolchain, content, series, applied, chosen, fragments)
+
+
+def build_request(workshop: Workshop, prepared: PreparedTree, patches: int, image: Image) -> BuildRequest:
+    """What the builder gets for one prefix. The working folder is not checked out by this."""
+    work = workshop.layout.cache / "work" / prepared.worktree_name
+    prefix = prepared.applied[patches]
+    request = BuildRequest(
+        tree=prepared.tree.name,
+        tree_id=prefix.tree_id,
+        patches=patches,
+        source=work / "source",
+        out=work / "out",
+        era=prepared.era,
+        toolchain=prepared.toolchain,
+        image=image,
+        fragments=prepared.fragments,
+        jobs=workshop.settings.jobs,
+        memory_mib=workshop.settings.build_memory_mib,
+    )
+    return BuildRequest(
+        **{f: getattr(request, f) for f in request.__slots__} | {"out": work / workshop.builder.out_name(request)}
+    )
+
+
+def worktree(workshop: Workshop, prepared: PreparedTree) -> Worktree:
+    """The tree's working folder."""
+    return Worktree(workshop.library.store, workshop.layout.cache / "work" / prepared.worktree_name)
+
+
+def check_requirements(spec: SeriesSpec, prepared: PreparedTree) -> None:
+    """Every option the series requires must be requested by its fragments: what is requested is checked after
+    configuration. Raises UserError naming the option and why it matters."""
+    names = dict(prepared.era.kconfig_names)
+    asked = {option for fragment in prepared.fragments for option, value in fragment.options if value in ("y", "m")}
+    for option, reason in spec.requires:
+        if option not in asked:
+            raise UserError(f"CONFIG_{option} is required ({reason}) but no fragment requests it", where=spec.path)
+        if names.get(option, option) == "":
+            raise UserError(f"CONFIG_{option} is required ({reason}) but {prepared.era.name} has no such option")
+
+
+def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:
+    """The stressors of the run. Raises UserError for an unknown one."""
+    return tuple(workshop.catalogue.stressor(name) for name in dict.fromkeys(request.stressors or spec.stressors))

@@ -1,0 +1,66 @@
+"""Repeating one recorded cell."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harness.guests.qemu import printable
+from harness.model.cell import Cell, CellResult
+from harness.model.errors import InfrastructureError
+from harness.model.finding import Severity
+from harness.model.guest import Accelerator, GuestSpec
+from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.execute import Step
+from harness.runs.workshop import Workshop
+
+
+def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask, str]:
+    """(what was recorded, the cell ready to be run, the command line that does it by hand).
+
+    Raises UserError for an unknown cell, InfrastructureError when its kernel is not in the build cache any more.
+    """
+    recorded = workshop.store.find_cell(beginning)
+    cell = cell_from(workshop.store.cell_spec(recorded.key))
+    era = workshop.catalogue.era(workshop.catalogue.tree(cell.tree).era)
+    kernel = workshop.builder_cache.get(cell.kernel_key)
+    if kernel is None:
+        raise InfrastructureError(
+            f"the kernel of {cell.tree} + {cell.patches} patches is not in the build cache any more",
+            remedy="run the series again: it is built anew from the same sources",
+        )
+    suffix = ".cpio.gz" if era.initramfs_gzip else ".cpio"
+    initrd = workshop.initramfs_folder / f"{cell.initramfs_digest}{suffix}"
+    if not initrd.is_file():
+        raise InfrastructureError(f"the initramfs {cell.initramfs_digest[:12]} is not in the cache any more")
+    stressor = workshop.catalogue.stressor(cell.stressor)
+    task = CellTask(cell, stressor, era, kernel.image, initrd, workshop.settings.qemu)
+    # Both ports are logged by QEMU into the folder it runs in.
+    line = f"cd $(mktemp -d) && {printable(task.boot)}; cat console report"
+    return recorded, task, line
+
+
+def cell_from(spec: dict[str, Any]) -> Cell:
+    """A Cell from what the store kept of it."""
+    guest = GuestSpec(**{**spec["guest"], "append": tuple(spec["guest"]["append"])})
+    return Cell(**{**spec, "guest": guest, "accelerator": Accelerator(spec["accelerator"])})
+
+
+def run_repro(workshop: Workshop, task: CellTask) -> CellResult:
+    """Runs the cell once more. Nothing of it goes into the store."""
+    cell = task.cell
+    with Step(workshop, f"boot {cell.tree} + {cell.patches} {cell.stressor} seed {cell.seed}", "boot", None) as step:
+        result = run_cell(task, step.progress, lambda: False)
+        step.done(f"{result.outcome}: {result.reason}")
+    shutil.rmtree(Path(result.console).parent, ignore_errors=True)
+    return result
+
+
+def alike(recorded: CellResult, again: CellResult) -> bool:
+    """True when the outcome is the same and, where there were findings, one of the recorded titles came again."""
+    if recorded.outcome is not again.outcome:
+        return False
+    before = {f.title for f in recorded.findings if f.severity is not Severity.NOTICE}
+    now = {f.title for f in again.findings if f.severity is not Severity.NOTICE}
+    return not before or bool(before & now)

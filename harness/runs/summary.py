@@ -1,0 +1,98 @@
+"""Reading a run back from the store and judging it: what reports, exports and exit codes are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.model.cell import Outcome
+from harness.model.errors import UserError
+from harness.model.finding import Severity
+from harness.model.observation import Observation
+from harness.model.verdict import Verdict
+from harness.results.store import CellRow, RunRow, Store
+from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+from harness.verdicts.compare import compare, exit_code
+
+HANG_TITLE = "guest hung"
+
+
+def observation(cell: CellRow) -> Observation | None:
+    """What a cell says in a comparison; None where it says nothing of the kernel."""
+    result = cell.result
+    if result is None or not result.counts:
+        return None
+    judged = [f for f in result.findings if f.severity is not Severity.NOTICE]
+    titles = {f.title for f in judged if not f.corrupted}
+    if cell.outcome is Outcome.HUNG and not titles:
+        titles = {HANG_TITLE}
+    own = {f.title: cell.own_lines[place] for place, f in enumerate(result.findings) if place in cell.own_lines}
+    return Observation(cell.stressor, frozenset(titles), own, frozenset(f.title for f in judged if f.corrupted))
+
+
+def observations(cells: Sequence[CellRow]) -> list[Observation]:
+    """The counted cells' observations."""
+    return [seen for cell in cells if (seen := observation(cell)) is not None]
+
+
+def summarize(store: Store, run: RunRow) -> RunSummary:
+    """Reads a run back and judges it. Raises UserError when it is not in the store."""
+    if not any(row.id == run.id for row in store.runs()):
+        raise UserError(f"no run {run.id}")
+    kernels, cells = store.kernels(run.id), store.run_cells(run.id)
+    trees = []
+    for tree in store.trees(run.id):
+        of_tree = [k for k in kernels if k.tree == tree.tree]
+        base = [c for c in cells if c.tree == tree.tree and c.patches == 0]
+        summaries = []
+        for kernel in of_tree:
+            mine = tuple(c for c in cells if c.tree == tree.tree and c.patches == kernel.patches)
+            verdicts = compare(observations(base), observations(mine)) if kernel.patches else ()
+            summaries.append(KernelSummary(kernel, mine, verdicts))
+        trees.append(TreeSummary(tree, tuple(summaries)))
+    code, conclusion = _conclude(trees)
+    return RunSummary(run, tuple(trees), code, conclusion)
+
+
+def _conclude(trees: Sequence[TreeSummary]) -> tuple[int, str]:
+    """The run's exit code and one sentence. Worse wins over failures, failures over missing evidence."""
+    worse: list[str] = []
+    failed: list[str] = []
+    undecided: list[str] = []
+    judged = 0
+    for tree in trees:
+        if not tree.row.available:
+            continue
+        base = next((k for k in tree.kernels if k.row.patches == 0), None)
+        if base is None:
+            continue
+        for kernel in tree.kernels:
+            name = f"{tree.row.tree} + {kernel.row.patches}"
+            failed += [f"{name} {c.stressor}: {c.reason}" for c in kernel.cells if c.outcome is Outcome.HARNESS_FAILURE]
+            if kernel.row.state == "failed":
+                (undecided if kernel.row.patches == 0 or base.row.state == "failed" else worse).append(
+                    f"{name} does not build"
+                )
+                continue
+            if kernel.row.patches == 0:
+                continue
+            before, after = observations(base.cells), observations(kernel.cells)
+            code = exit_code(kernel.verdicts, before, after)
+            judged += 1
+            if code == 1:
+                worse += [f"{name}: {v.title}" for v in kernel.verdicts if v.verdict is Verdict.WORSE]
+            elif code == 4:
+                open_titles = [v.title for v in kernel.verdicts if v.verdict is Verdict.UNDECIDED]
+                undecided.append(f"{name}: {', '.join(open_titles) or 'no stressor was exercised on both kernels'}")
+    if worse:
+        return 1, f"worse than the baseline: {_listed(worse)}"
+    if failed:
+        return 3, f"the harness failed: {_listed(failed)}"
+    if undecided:
+        return 4, f"not enough evidence: {_listed(undecided)}"
+    if judged == 0:
+        return 4, "nothing was compared: the run has no baseline with a patched kernel beside it"
+    return 0, "nothing worse than the baseline was seen"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return "; ".join(parts[:4]) + (f"; and {len(parts) - 4} more" if len(parts) > 4 else "")
