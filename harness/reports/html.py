@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.reports.comparison import Comparison
 from harness.reports.run_view import Excerpt, run_view
 from harness.reports.wording import (
+    OUTCOME_ORDER,
     clean,
     conclusion_mark,
     duration,
@@ -91,6 +92,7 @@ def _environment() -> Environment:
         "verdict_mark": verdict_mark,
     }
     environment.globals.update(functions)
+    environment.globals["outcomes"] = tuple(reversed(OUTCOME_ORDER))
     return environment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -128,6 +129,7 @@ class RunView:
     trees: tuple[TreeView, ...]
     counts: tuple[tuple[str, str], ...]
     images: tuple[str, ...]
+    asked: tuple[tuple[str, str], ...]
     command: str
 
 
@@ -142,6 +144,11 @@ def run_view(summary: RunSummary, excerpt: Excerpt, command: str) -> RunView:
         trees=tuple(_tree(tree, f"tree-{place}", excerpt) for place, tree in enumerate(summary.trees)),
         counts=_counts(kernels),
         images=tuple(dict.fromkeys(kernel.row.image for kernel in kernels if kernel.row.image)),
+        asked=tuple(
+            (name, value if isinstance(value, str) else json.dumps(value, default=str))
+            for name, value in sorted(summary.run.arguments.items())
+            if value not in (None, "", [], (), False)
+        ),
         command=command,
     )
 

@@ -219,9 +219,10 @@ static void controller_round(struct worker *worker)
 	if (!area_kib[1])
 		first = 0;
 	/*
-	 * With the other area on, the limit can stay: what comes back pushes
-	 * other pages out there. Without, it would call the out-of-memory
-	 * killer, as the ballast would.
+	 * With the other area on, a limit can stay: what comes back pushes other
+	 * pages out there. It is higher meanwhile, as the other area must hold
+	 * all that is above it. Without that area, a limit or the ballast would
+	 * call the out-of-memory killer.
 	 */
 	if (choice == 0 || !area_kib[1] || (!version && !have_pageout)) {
 		limit_set(-1);
@@ -237,8 +238,10 @@ static void controller_round(struct worker *worker)
 		limit_set(set_kib / 2);
 		ballast_on();
 	} else {
+		limit_set(set_kib * 3 / 4);
 		area_off(worker, first);
 		swaparea_on(devices[first]);
+		limit_set(set_kib / 2);
 	}
 }
 
@@ -425,7 +428,7 @@ int main(int argc, char **argv)
 		total += area_kib[i];
 	}
 	/* Either area alone can take what must be out, so that one can go while the limit stays. */
-	set_kib = area_kib[1] ? total * 3 / 4 : total;
+	set_kib = area_kib[1] ? total * 5 / 8 : total;
 	shared_pages = (unsigned int)((unsigned long)set_kib * 1024 / PAGE / SHARED_SHARE);
 	own_pages = (unsigned int)((unsigned long)set_kib * 1024 / PAGE - shared_pages) / tenants;
 	if (own_pages < 256)
