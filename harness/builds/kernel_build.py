@@ -128,6 +128,9 @@ class KernelBuilder:
         self.ccache.mkdir(parents=True, exist_ok=True)
         (request.out / "harness.config").write_text(allconfig_text(request.requests()))
         log = request.out / "harness.log"
+        marker = request.out / "harness.building"
+        remove_half_made(request.out, marker)
+        marker.touch()
         with log.open("wb", buffering=0) as handle:
             sink = _Sink(handle.write, report)
             config_done = self._container(request, request.script(_CONFIGURE), sink, 900.0)
@@ -149,6 +152,7 @@ class KernelBuilder:
             )
         if built.exit_code != 0:
             raise self._failed(request, key, log, "does not build")
+        marker.unlink()
         image = request.out / request.era.image
         if not image.is_file():
             raise InfrastructureError(f"make succeeded but left no {request.era.image}", where=str(log))
@@ -212,7 +216,12 @@ class KernelBuilder:
             label=f"{request.tree}+{request.patches}",
         )
 
-    def _failed(self, request: BuildRequest, key: str, log: Path, what: str) -> BuildFailed:
+    def _failed(self, request: BuildRequest, key: str, log: Path, what: str) -> HarnessError:
+        trouble = machine_trouble(log.read_bytes())
+        if trouble:
+            return InfrastructureError(f"{request.tree} + {request.patches} {what}: {trouble}", where=str(log))
+        # make removes what it was making when a command fails, so nothing half-made is left.
+        (request.out / "harness.building").unlink(missing_ok=True)
         self.failures.mkdir(parents=True, exist_ok=True)
         kept = self.failures / f"{key}.log"
         new = kept.with_suffix(".new")
@@ -249,6 +258,34 @@ class _Sink:
         made = [line.split() for line in lines if re.match(r"^\s+[A-Z]{2,8}\s+\S+$", line)]
         if made:
             self.report(" ".join(made[-1]))
+
+
+# Words of a failing machine in a build log: no verdict on the tree.
+_TROUBLE = re.compile(
+    r"No space left on device|Cannot allocate memory|out of memory allocating|Input/output error|Read-only file system"
+    r"|internal compiler error|fatal error: Killed|Disk quota exceeded|Text file busy"
+)
+
+
+def machine_trouble(log: bytes) -> str | None:
+    """The line of a build log that blames the machine or the compiler itself, None where there is none."""
+    for line in log.decode("utf-8", "replace").splitlines():
+        if _TROUBLE.search(line):
+            return re.sub(r"[\x00-\x1f\x7f]", " ", line.strip())[:300]
+    return None
+
+
+def remove_half_made(out: Path, marker: Path) -> None:
+    """Removes the objects that a killed build left newer than ``marker``: one of them may be cut short, and make
+    would take it for finished."""
+    try:
+        began = marker.stat().st_mtime
+    except FileNotFoundError:
+        return
+    for path in out.rglob("*"):
+        made = path.suffix in (".o", ".a", ".cmd") or path.name.startswith("vmlinux")
+        if made and path.is_file() and not path.is_symlink() and path.stat().st_mtime >= began:
+            path.unlink()
 
 
 def first_error(log: bytes) -> str:

@@ -344,20 +344,11 @@ class Store:
             text = connection.scalar(sa.select(_cells.c.spec).where(_cells.c.key == key))
         return dict(json.loads(text)) if text else {}
 
-    def highest_repeat(self, cell: Cell) -> int:
-        """The highest repeat among cells that differ from ``cell`` in the repeat alone; -1 where there is none."""
-        wanted = asdict(cell) | {"repeat": None}
+    def next_repeat(self) -> int:
+        """A repeat number above every one that was used: what ``--again`` counts from."""
         with self._read() as connection:
-            query = sa.select(_cells.c.spec).where(
-                _cells.c.kernel_digest == cell.kernel_digest, _cells.c.stressor == cell.stressor
-            )
-            highest = -1
-            for text in connection.scalars(query):
-                spec = json.loads(text)
-                repeat = int(spec["repeat"])
-                same = json.dumps(spec | {"repeat": None}, sort_keys=True) == json.dumps(wanted, sort_keys=True)
-                highest = max(highest, repeat) if same else highest
-        return highest
+            highest = connection.scalar(sa.select(sa.func.max(_run_cells.c.repeat)))
+        return 0 if highest is None else int(highest) + 1
 
     def cells(self, keys: Sequence[str]) -> dict[str, CellResult]:
         """Finished cells by key; an unknown key is left out."""

@@ -52,7 +52,7 @@ def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
         ("another", first.machine, second.machine),
     ):
         for key in sorted({*before, *after}):
-            if before.get(key) != after.get(key):
+            if key != "first_repeat" and before.get(key) != after.get(key):
                 notes.append(f"{what} {key}: {before.get(key)} and {after.get(key)}")
     return tuple(notes)
 

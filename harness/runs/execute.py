@@ -57,18 +57,21 @@ class Run:
         self.stressors = chosen_stressors(workshop, self.spec, request)
         self.row = row or self._new_row(kind)
         self.resumed = row is not None
+        # Kept with the run: a continued --again must go on with the repeats it began.
+        self.first_repeat = int(self.row.arguments.get("first_repeat", 0))
         self._cancelled = threading.Event()
         self._accelerator: tuple[Accelerator, str] | None = None
 
     def _new_row(self, kind: str) -> RunRow:
         now = time.time()
+        first_repeat = self.workshop.store.next_repeat() if self.request.again else 0
         stamp = datetime.fromtimestamp(now).strftime("%Y%m%d-%H%M%S")
         return RunRow(
             id=f"{stamp}-{self.spec.name}-{uuid.uuid4().hex[:4]}",
             series=self.spec.name,
             title=self.spec.title,
             plan=self.request.digest,
-            arguments=asdict(self.request),
+            arguments=asdict(self.request) | ({"first_repeat": first_repeat} if first_repeat else {}),
             started=now,
             finished=None,
             exit_code=None,
@@ -208,15 +211,12 @@ class Run:
                         patches=patches,
                         stressor=stressor.name,
                         seconds=request.duration or stressor.seconds,
-                        seed=request.seed + repeat,
-                        repeat=repeat,
+                        seed=request.seed + self.first_repeat + repeat,
+                        repeat=self.first_repeat + repeat,
                         guest=guest_spec(prepared, stressor, request),
                         initramfs_digest=digest,
                         accelerator=accelerator,
                     )
-                    if request.again and not self.resumed:
-                        offset = shop.store.highest_repeat(replace(cell, seed=request.seed)) + 1
-                        cell = replace(cell, repeat=repeat + offset)
                     task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
                     tasks.append((task, patches, kernel))
         return tasks
@@ -411,7 +411,11 @@ def check_disk(*folders: Path) -> None:
 
 def request_of(row: RunRow) -> RunRequest:
     """What a recorded run was asked to do."""
-    arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in row.arguments.items()}
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in row.arguments.items()
+        if name != "first_repeat"
+    }
     return RunRequest(**arguments)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.guests.qemu import Boot, boot_words, printable
 from harness.model.era import Image
-from harness.model.errors import TreeUnavailable
+from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.runs.execute import guest_spec
 from harness.runs.preparation import (
@@ -103,15 +103,11 @@ def _unknown(workshop: Workshop, tree: str, place: int) -> PlannedBuild:
 
 
 def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
-    from harness.toolchains.engine import DockerEngine
-    from harness.toolchains.images import image_reference
-
-    runner = workshop.runner
-    if not isinstance(runner, DockerEngine):
-        return workshop.image(prepared.toolchain)
-    reference = image_reference(prepared.toolchain)
-    digest = runner.image(reference)
-    return Image(prepared.toolchain.name, reference, digest) if digest else None
+    """The toolchain's image where it is here; an engine that does not answer is not started for a plan."""
+    try:
+        return workshop.image_at_hand(prepared.toolchain)
+    except EngineUnavailable:
+        return None
 
 
 def _planned(workshop: Workshop, prepared: PreparedTree, patches: int, image: Image | None) -> PlannedBuild:
@@ -154,7 +150,8 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
         except TreeUnavailable as error:
             yield f"# {tree.tree} is unavailable: {error}"
             continue
-        image = _image_at_hand(workshop, prepared) or Image(prepared.toolchain.name, "", f"<{prepared.toolchain.name}>")
+        image = workshop.image_at_hand(prepared.toolchain)
+        image = image or Image(prepared.toolchain.name, "", f"<image of {prepared.toolchain.name}>")
         for patches in prepared.chosen:
             build = build_request(workshop, prepared, patches, image)
             yield f"# build {tree.tree} + {patches}: {prepared.applied[patches].subject}"

@@ -99,10 +99,9 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
         applied = error.applied
         if max(chosen) >= len(applied):
             raise
-    for number in chosen:
-        # A commit that a later garbage collection would take is a build that could not be repeated.
-        ref = f"refs/harness/prefixes/{definition.name}/{spec.name}/{number}"
-        workshop.library.store.set_ref(ref, applied[number].commit)
+    # A commit that a later garbage collection would take is a build that could not be repeated; each prefix is the
+    # parent of the next, so the last one keeps them all.
+    workshop.library.store.set_ref(f"refs/harness/prefixes/{definition.name}/{spec.name}", applied[-1].commit)
     return PreparedTree(definition, era, toolchain, content, series, applied, chosen, fragments)
 
 

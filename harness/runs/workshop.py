@@ -84,6 +84,20 @@ class Workshop:
         assert isinstance(runner, DockerEngine)
         return ensure_image(runner, toolchain, self.layout.cache / "images", self.notice)
 
+    def image_at_hand(self, toolchain: Toolchain) -> Image | None:
+        """The toolchain's image, None where it is not here. Starts no engine: raises EngineUnavailable."""
+        if self._images is not None:
+            return self._images(toolchain)
+        from harness.toolchains.engine import DockerEngine
+        from harness.toolchains.images import image_reference
+
+        if self._runner is None:
+            self._runner = DockerEngine.connect(self.settings.engine)
+        assert isinstance(self._runner, DockerEngine)
+        reference = image_reference(toolchain)
+        digest = self._runner.image(reference)
+        return Image(toolchain.name, reference, digest) if digest else None
+
     @cached_property
     def builder(self) -> KernelBuilder:
         """Builds kernels."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,12 +24,14 @@ def baseline(store: ObjectStore, content: TreeContent, fixups: Sequence[Fixup]) 
 
     Raises UserError when a fix-up's text is not in the tree as often as it says.
     """
-    with TemporaryDirectory(prefix="harness-index-") as folder:
-        index = Path(folder) / "index"
-        store.git("read-tree", content.commit, index=index)
-        for fixup in fixups:
-            _apply_fixup(store, index, content, fixup)
-        tree_id = store.git("write-tree", index=index).strip()
+    tree_id = content.tree_id
+    if fixups:
+        with TemporaryDirectory(prefix="harness-index-") as folder:
+            index = Path(folder) / "index"
+            store.git("read-tree", content.commit, index=index)
+            for fixup in fixups:
+                _apply_fixup(store, index, content, fixup)
+            tree_id = store.git("write-tree", index=index).strip()
     names = ", ".join(fixup.name for fixup in fixups)
     subject = f"{content.name} with fix-ups: {names}" if fixups else content.name
     commit = store.commit_tree(tree_id, subject, content.commit)
@@ -58,6 +64,10 @@ def prefixes(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> tupl
     Raises PatchConflict naming the first patch and hunk that does not apply; the prefixes before it are in its
     ``applied`` attribute.
     """
+    record = _record_path(store, base, patches)
+    known = _recorded(store, record)
+    if known is not None:
+        return known
     done = [base]
     with TemporaryDirectory(prefix="harness-index-") as folder:
         index = Path(folder) / "index"
@@ -76,7 +86,26 @@ def prefixes(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> tupl
             commit = store.commit_tree(tree_id, patch.subject or f"patch {patch.index}", done[-1].commit)
             how = Applied.OFFSET if re.search(r"succeeded at .*offset", told) else Applied.CLEAN
             done.append(Prefix(base.tree, len(done), commit, tree_id, patch.subject, how))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    new = record.with_suffix(f".{os.getpid()}.new")
+    new.write_text(json.dumps([asdict(prefix) for prefix in done]))
+    new.rename(record)
     return tuple(done)
+
+
+def _record_path(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> Path:
+    """Applying equal patches to an equal base gives equal commits: it is done once."""
+    parts = [base.tree, base.commit, base.subject, *(f"{patch.digest} {patch.subject}" for patch in patches)]
+    return store.folder / "prefixes" / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
+
+
+def _recorded(store: ObjectStore, record: Path) -> tuple[Prefix, ...] | None:
+    try:
+        rows = json.loads(record.read_text())
+        known = tuple(Prefix(**row | {"applied": Applied(row["applied"]) if row["applied"] else None}) for row in rows)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return known if known and all(store.has_commit(prefix.commit) for prefix in (known[0], known[-1])) else None
 
 
 class SeriesConflict(PatchConflict):
