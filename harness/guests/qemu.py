@@ -57,7 +57,7 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
     words = [
         boot.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
         "-machine", spec.machine, "-accel", accelerator, "-cpu", spec.cpu,
-        "-smp", str(spec.cpus), "-m", f"{spec.memory_mib}M",
+        "-smp", _topology(spec), "-m", f"{spec.memory_mib}M",
         *_numa(spec),
         "-chardev", f"socket,id=console,path={folder / 'console.sock'},server=on,wait=off,logfile={folder / 'console'}",
         "-serial", "chardev:console",
@@ -67,6 +67,13 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
         "-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", " ".join(boot.append),
     ]  # fmt: skip
     return words
+
+
+def _topology(spec: GuestSpec) -> str:
+    # One socket a node: a socket over two nodes is what no machine has, and the kernel warns of it.
+    if spec.nodes > 1 and spec.cpus % spec.nodes == 0:
+        return f"{spec.cpus},sockets={spec.nodes},cores={spec.cpus // spec.nodes}"
+    return str(spec.cpus)
 
 
 def _numa(spec: GuestSpec) -> list[str]:

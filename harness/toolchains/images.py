@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -61,7 +62,7 @@ def image_changes(toolchain: Toolchain) -> tuple[str, ...]:
 
 def needs_sources(toolchain: Toolchain) -> bool:
     """True where the script fetches source packages, so that the mirror's deb-src entries are needed."""
-    return "apt-get source" in toolchain.script
+    return re.search(r"\bapt-get\b.*\bsource\b", toolchain.script) is not None
 
 
 @dataclass(frozen=True, slots=True)

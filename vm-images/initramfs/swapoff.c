@@ -35,6 +35,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
@@ -42,15 +43,22 @@
 #define GROUP ROOT "/swapoff"
 #define AREAS 2
 #define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
+#define BALLAST_BLOCK (16UL << 20) /* mostly huge pages: small ones would take half a minute for 1 GiB */
+#define BALLAST_BLOCKS 512 /* 8 GiB: a guest larger than that needs a memory cgroup */
 #define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
 #define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
 
-enum { ROUNDS, SWAPOFFS, FAILED, OUT_KIB, SWAPOFF_MS, TOUCHES, FORKS, DISCARDS, PAGEOUTS, WAITS };
+enum { ROUNDS, SWAPOFFS, FAILED, OUT_KIB, SWAPOFF_MS, TOUCHES, FORKS, DISCARDS, PAGEOUTS, WAITS,
+       BALLAST };
 static const char *const counter_names[] = { "rounds",	"swapoffs", "swapoffs_failed", "out_kib", "swapoff_ms",
-					     "touches", "forks",    "dontneeds",       "pageouts", "waits", NULL };
+					     "touches", "forks",    "dontneeds",       "pageouts", "waits",
+					     "ballast_mib", NULL };
+
+/* What the controller and its ballast tell each other, in the controller's targets. */
+enum { RELIEF_WANTED, RELIEF_GIVEN };
 
 static const char *const devices[AREAS] = { "/dev/ram0", "/dev/ram1" };
 
@@ -125,40 +133,57 @@ static void groups_make(void)
 		version = 0;
 }
 
-/* Locks memory until what is left holds half of the tenants'; first to go when memory ends. */
-static void ballast_on(void)
+/*
+ * Locks memory, block by block, until half of the tenants' is out; gives back
+ * what they have when asked to. The first to go when memory ends.
+ */
+static void ballast_hold(struct worker *controller)
 {
-	if (version || have_pageout || ballast > 0)
-		return;
-	ballast = worker_fork();
-	if (ballast)
-		return;
-	if (file_put("/proc/self/oom_score_adj", "1000"))
-		file_put("/proc/self/oom_adj", "15");
-	while (!crew_over()) {
-		long spare = (long)(file_get_field("/proc/meminfo", "MemFree", 0) +
-				    file_get_field("/proc/meminfo", "Cached", 0));
-		size_t size = 4UL << 20;
-		char *block;
+	static char *blocks[BALLAST_BLOCKS];
+	unsigned int count = 0, give;
 
-		if (spare < 24576 || swap_used_kib() > set_kib / 2) {
-			sleep_milliseconds(100);
-			continue;
+	if (file_put("/proc/self/oom_score_adj", "1000"))
+		file_put("/proc/self/oom_adj", "15"); /* before 2.6.36 */
+	while (!crew_over()) {
+		if (controller->targets[RELIEF_WANTED]) {
+			give = (unsigned int)(2 * set_kib * 1024 / (long)BALLAST_BLOCK) + 1;
+			while (!controller->targets[RELIEF_GIVEN] && count && give--)
+				munmap(blocks[--count], BALLAST_BLOCK);
+			controller->targets[RELIEF_GIVEN] = 1;
+		} else if (count < BALLAST_BLOCKS && swap_used_kib() < set_kib / 2) {
+			blocks[count] = mmap(NULL, BALLAST_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+					     -1, 0);
+			madvise(blocks[count], BALLAST_BLOCK, MADV_HUGEPAGE);
+			if (blocks[count] != MAP_FAILED && !mlock(blocks[count], BALLAST_BLOCK)) {
+				controller->counters[BALLAST] = ++count * (BALLAST_BLOCK >> 20);
+				continue;
+			}
 		}
-		block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (block == MAP_FAILED || mlock(block, size))
-			sleep_milliseconds(100);
+		sleep_milliseconds(20);
 	}
 	_exit(0);
 }
 
-static void ballast_off(void)
+static void ballast_on(struct worker *controller)
 {
-	if (ballast > 0) {
-		kill(ballast, SIGKILL);
-		worker_wait(ballast, 1000);
-	}
-	ballast = 0;
+	if (version || have_pageout)
+		return;
+	controller->targets[RELIEF_GIVEN] = 0;
+	controller->targets[RELIEF_WANTED] = 0;
+	if (ballast > 0 && waitpid(ballast, NULL, WNOHANG) == 0)
+		return;
+	ballast = worker_fork();
+	if (!ballast)
+		ballast_hold(controller);
+}
+
+static void ballast_off(struct worker *controller)
+{
+	unsigned int waited;
+
+	controller->targets[RELIEF_WANTED] = 1;
+	for (waited = 0; ballast > 0 && !controller->targets[RELIEF_GIVEN] && waited < 100 && !crew_over(); waited++)
+		sleep_milliseconds(20);
 }
 
 static void alarm_ignore(int number)
@@ -166,7 +191,7 @@ static void alarm_ignore(int number)
 	(void)number; /* the interrupted system call is what matters */
 }
 
-static void controller_begin(void)
+static void controller_begin(struct worker *worker)
 {
 	struct sigaction action = { .sa_handler = alarm_ignore };
 	unsigned int i;
@@ -177,6 +202,7 @@ static void controller_begin(void)
 		if (area_kib[i])
 			swaparea_on(devices[i]);
 	limit_set(set_kib / 2);
+	ballast_on(worker);
 }
 
 /* Switches one area off, and counts it only if pages were out. */
@@ -211,7 +237,8 @@ static void controller_round(struct worker *worker)
 			begun += crew.roll[tenant].targets[0] != 0;
 		sleep_milliseconds(10);
 	}
-	for (waited = 0; waited < 200 && !crew_over() && swap_used_kib() < set_kib / 4; waited++)
+	/* The ballast takes seconds to reach the end of memory. */
+	for (waited = 0; waited < (ballast > 0 ? 1500 : 200) && !crew_over() && swap_used_kib() < set_kib / 4; waited++)
 		sleep_milliseconds(10);
 	worker->counters[WAITS] += waited;
 	if (crew_over())
@@ -226,7 +253,7 @@ static void controller_round(struct worker *worker)
 	 */
 	if (choice == 0 || !area_kib[1] || (!version && !have_pageout)) {
 		limit_set(-1);
-		ballast_off();
+		ballast_off(worker);
 		area_off(worker, first);
 		if (choice == 0 && area_kib[1]) {
 			area_off(worker, !first);
@@ -236,7 +263,7 @@ static void controller_round(struct worker *worker)
 		/* A limit below the usage is refused while reclaim does not keep up: try again. */
 		limit_set(set_kib * 3 / 4);
 		limit_set(set_kib / 2);
-		ballast_on();
+		ballast_on(worker);
 	} else {
 		limit_set(set_kib * 3 / 4);
 		area_off(worker, first);
@@ -308,6 +335,9 @@ static void tenant_begin(struct worker *worker)
 	for (number = worker->index; number < shared_pages && !crew_over(); number += 2)
 		*(volatile uint64_t *)(shared + number * PAGE) = stamp_of(number, 0, 0);
 	worker->targets[0] = 1; /* the memory is there */
+	/* The ballast has to clear all that is left of memory first: leave it the CPUs. */
+	while (!version && !have_pageout && !crew_over() && swap_used_kib() < set_kib / 8)
+		sleep_milliseconds(50);
 }
 
 static void push_out(struct worker *worker, unsigned int first, unsigned int count)
@@ -377,7 +407,7 @@ static void tenant_round(struct worker *worker)
 static void begin(struct worker *worker)
 {
 	if (worker->index == 0)
-		controller_begin();
+		controller_begin(worker);
 	else
 		tenant_begin(worker);
 }
