@@ -46,6 +46,7 @@ class SourceSchema(Schema):
     revision: str | None = None
     suite: str | None = None
     paths: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
     pins: list[PinSchema] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -55,11 +56,13 @@ class SourceSchema(Schema):
             raise ValueError("a source is exactly one of git, debian, tarball, directory")
         if self.git is not None and not self.revision:
             raise ValueError("a git source needs a revision")
-        if self.paths and self.git is None:
-            raise ValueError("paths are for git sources")
+        if (self.paths or self.exclude) and self.git is None:
+            raise ValueError("paths and exclude are for git sources")
+        if self.exclude and not self.paths:
+            raise ValueError("exclude needs paths to leave something out of")
         return self
 
-    @field_validator("paths")
+    @field_validator("paths", "exclude")
     @classmethod
     def _inside(cls, value: list[str]) -> list[str]:
         if bad := [path for path in value if path.startswith(("/", "-", ":")) or ".." in path.split("/")]:
@@ -100,7 +103,14 @@ def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
     if local:
         location = str((base / Path(location).expanduser()).resolve())
     return Source(
-        kind, location, schema.revision, tuple(p.pin() for p in schema.pins), schema.suite, tuple(schema.paths), where
+        kind=kind,
+        location=location,
+        revision=schema.revision,
+        pins=tuple(pin.pin() for pin in schema.pins),
+        suite=schema.suite,
+        paths=tuple(schema.paths),
+        exclude=tuple(schema.exclude),
+        where=where,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult,
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
+PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -89,6 +91,12 @@ def _numa(spec: GuestSpec) -> list[str]:
     return words
 
 
+def arguments_digest(boot: Boot) -> str:
+    """SHA-256 (hex) of everything that decides what QEMU does but the contents of kernel and initramfs."""
+    words = command_line(replace(boot, qemu="qemu", kernel=Path("kernel"), initrd=Path("initrd")))
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
+
+
 def printable(boot: Boot) -> str:
     """The command line for people, quoted for a shell."""
     return shlex.join(command_line(boot))
@@ -138,8 +146,8 @@ def run_guest(
 ) -> GuestResult:
     """Boots the guest and stays until it powers off, dies, hangs or is too long.
 
-    ``folder`` must be empty; it keeps ``console`` and ``report``. ``progress`` gets the report port's lines. A QEMU
-    that fails to start or is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises
+    ``folder`` must be empty; it keeps ``console`` and ``report``. ``progress`` gets the stressor's progress lines. A
+    QEMU that fails to start or is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises
     InfrastructureError only when QEMU cannot be run at all.
     """
     # Socket paths are limited to 107 bytes (unix(7)): QEMU runs in the folder and gets short names.
@@ -155,7 +163,7 @@ def run_guest(
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl(2) call, no lock is taken in it
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl(2) call, no lock is taken
                 start_new_session=True,
             )
     except OSError as error:
@@ -209,7 +217,8 @@ def _watch_guest(
                 if user_space is None and line.startswith(USER_SPACE):
                     user_space = now - started
                 done_seen = done_seen or line.startswith(DONE)
-                progress(line[:400].decode("ascii", "replace"))
+                if line.startswith(PROGRESS):
+                    progress(line[len(PROGRESS) : 200].decode("ascii", "replace"))
         if exited and not said and not told:
             break
         if exited:

@@ -63,7 +63,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is to be run. ``key`` is equal exactly when the same thing would be run again."""
+    """What is to be run. ``key`` is equal exactly when the same thing would be run again.
+
+    ``arguments_digest`` is over QEMU's arguments and the kernel command line, without the paths of this machine.
+    """
 
     kernel_key: str
     kernel_digest: str
@@ -75,6 +78,7 @@ class Cell:
     repeat: int
     guest: GuestSpec
     initramfs_digest: str
+    arguments_digest: str
     accelerator: Accelerator
 
     @property
@@ -87,8 +91,7 @@ class Cell:
                 self.seconds,
                 self.seed,
                 self.repeat,
-                [self.guest.cpus, self.guest.memory_mib, self.guest.nodes, self.guest.machine, self.guest.cpu],
-                list(self.guest.append),
+                self.arguments_digest,
                 self.initramfs_digest,
                 self.accelerator.value,
             ]

@@ -37,7 +37,8 @@ class Source:
 
     ``location``: git URL or directory, Debian package name, tarball path or directory. ``revision``: git revision or
     Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files and folders
-    of a git source make up the tree (a mirror may hold a vendor's additions beside the kernel).
+    of a git source make up the tree, without those in ``exclude`` (a mirror may hold a vendor's additions, or what a
+    build left, beside the kernel).
     """
 
     kind: SourceKind
@@ -46,6 +47,7 @@ class Source:
     pins: tuple[Pin, ...]
     suite: str | None = None
     paths: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     where: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Repeats folded: the cells of one kernel under one stressor as one line that still tells how often what was seen."""
+"""Much that says the same, folded: repeats of a cell, verdicts of successive prefixes, occurrences of one title."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.model.cell import Outcome
 from harness.model.finding import Finding
+from harness.model.verdict import TitleVerdict, Verdict
 from harness.reports.wording import Mark, outcome_mark, outcome_rank
 from harness.results.store import CellRow
 from harness.results.summary import TreeSummary
@@ -136,3 +137,47 @@ def occurrences(tree: TreeSummary) -> dict[str, tuple[Occurrence, ...]]:
         return min(severities.index(o.finding.severity) for o in found[title]), -len(found[title]), title
 
     return {title: tuple(found[title]) for title in sorted(found, key=order)}
+
+
+VERDICT_ORDER = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """A verdict on the kernels ``first`` to ``last`` patches, which have the same rates and evidence."""
+
+    first: int
+    last: int
+    verdict: TitleVerdict
+
+    @property
+    def patches(self) -> str:
+        """ "+3", or "+3 to +9"."""
+        return f"+{self.first}" if self.first == self.last else f"+{self.first} to +{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class TitleLines:
+    """The verdicts on one title, by number of patches; ``worst`` decides where it stands."""
+
+    title: str
+    worst: Verdict
+    lines: tuple[VerdictLine, ...]
+
+
+def verdict_titles(tree: TreeSummary) -> tuple[TitleLines, ...]:
+    """Every title's verdicts over the kernels of a tree, worst title first; kernels that say the same are one line."""
+    lines: dict[str, list[VerdictLine]] = {}
+    for kernel in tree.kernels:
+        for verdict in kernel.verdicts:
+            of_title = lines.setdefault(verdict.title, [])
+            before = of_title[-1] if of_title else None
+            if before is not None and before.verdict == verdict:
+                of_title[-1] = VerdictLine(before.first, kernel.row.patches, verdict)
+            else:
+                of_title.append(VerdictLine(kernel.row.patches, kernel.row.patches, verdict))
+    titles = [
+        TitleLines(title, min((line.verdict.verdict for line in found), key=VERDICT_ORDER.index), tuple(found))
+        for title, found in lines.items()
+    ]
+    return tuple(sorted(titles, key=lambda t: (VERDICT_ORDER.index(t.worst), t.title)))

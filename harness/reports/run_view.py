@@ -7,8 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
-from harness.model.verdict import TitleVerdict, Verdict
-from harness.reports.folding import Fold, Occurrence, fold, occurrences, stressors_of
+from harness.model.verdict import Verdict
+from harness.reports.folding import (
+    VERDICT_ORDER,
+    Fold,
+    Occurrence,
+    TitleLines,
+    fold,
+    occurrences,
+    stressors_of,
+    verdict_titles,
+)
 from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity_mark, verdict_mark
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
@@ -24,8 +33,6 @@ MAX_EXCERPTS = 3
 """Consoles shown per title: the first occurrence on each of so many kernels. The rest are named, not shown."""
 MAX_OCCURRENCES = 60
 """Occurrences listed per title."""
-
-_WORST_FIRST = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +53,6 @@ class KernelView:
     folds: tuple[Fold, ...]
     mark: Mark
     verdict_words: str
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictLine:
-    """A verdict on the kernels ``first`` to ``last`` patches, which have the same rates and evidence."""
-
-    first: int
-    last: int
-    verdict: TitleVerdict
-
-    @property
-    def patches(self) -> str:
-        """ "+3", or "+3 to +9"."""
-        return f"+{self.first}" if self.first == self.last else f"+{self.first} to +{self.last}"
-
-
-@dataclass(frozen=True, slots=True)
-class TitleLines:
-    """The verdicts on one title, by number of patches; ``worst`` decides where it stands."""
-
-    title: str
-    worst: Verdict
-    lines: tuple[VerdictLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +153,7 @@ def _counts(kernels: Sequence[KernelSummary]) -> tuple[tuple[str, str], ...]:
 
 def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
     stressors = stressors_of(tree)
-    titles = _titles(tree.kernels)
+    titles = verdict_titles(tree)
     kernels = tuple(_kernel(kernel, stressors) for kernel in tree.kernels)
     return TreeView(
         row=tree.row,
@@ -219,7 +203,7 @@ def _verdict_of(kernel: KernelSummary) -> tuple[Mark, str]:
     if kernel.row.patches == 0:
         return Mark("·", "baseline", Tone.QUIET), "baseline"
     verdicts = [verdict.verdict for verdict in kernel.verdicts]
-    for worst in _WORST_FIRST:
+    for worst in VERDICT_ORDER:
         count = verdicts.count(worst)
         if count and worst is not Verdict.SAME:
             mark = verdict_mark(worst)
@@ -227,23 +211,6 @@ def _verdict_of(kernel: KernelSummary) -> tuple[Mark, str]:
     if not any(cell.result is not None and cell.result.counts for cell in kernel.cells):
         return Mark("?", "no evidence", Tone.OPEN), "no evidence"
     return Mark("✓", "not worse", Tone.GOOD), "not worse"
-
-
-def _titles(kernels: Sequence[KernelSummary]) -> list[TitleLines]:
-    lines: dict[str, list[VerdictLine]] = {}
-    for kernel in kernels:
-        for verdict in kernel.verdicts:
-            of_title = lines.setdefault(verdict.title, [])
-            before = of_title[-1] if of_title else None
-            if before is not None and before.verdict == verdict:
-                of_title[-1] = VerdictLine(before.first, kernel.row.patches, verdict)
-            else:
-                of_title.append(VerdictLine(kernel.row.patches, kernel.row.patches, verdict))
-    titles = [
-        TitleLines(title, min((line.verdict.verdict for line in found), key=_WORST_FIRST.index), tuple(found))
-        for title, found in lines.items()
-    ]
-    return sorted(titles, key=lambda t: (_WORST_FIRST.index(t.worst), t.title))
 
 
 def _finding(tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor: str, excerpt: Excerpt) -> FindingView:

@@ -16,7 +16,7 @@ from rich.text import Text
 from harness.model.finding import Finding
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.comparison import Comparison
-from harness.reports.folding import Fold, fold
+from harness.reports.folding import Fold, fold, verdict_titles
 from harness.reports.wording import (
     TONE_STYLES,
     Tone,
@@ -28,10 +28,12 @@ from harness.reports.wording import (
     verdict_mark,
 )
 from harness.results.store import KernelRow
-from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+from harness.results.summary import RunSummary, TreeSummary
 
 WIDTH = 120
 """Columns where the output is no terminal and COLUMNS is not set."""
+MIN_WIDTH = 80
+"""In fewer columns a table cannot keep its short columns whole; the terminal wraps its lines instead."""
 
 
 # Output
@@ -66,11 +68,11 @@ def show(stream: TextIO, *parts: RenderableType) -> None:
     terminal = stream.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")
     asked = os.environ.get("COLUMNS", "")
-    width = int(asked) if asked.isdecimal() and int(asked) >= 40 else WIDTH
+    width = int(asked) if asked.isdecimal() else WIDTH
     if terminal and not asked:
         width = Console(file=stream).width
     encoding = stream.encoding or "utf-8"
-    text = rendered(*parts, width=width, colour=colour)
+    text = rendered(*parts, width=max(width, MIN_WIDTH), colour=colour)
     stream.write(text.encode(encoding, "replace").decode(encoding))
 
 
@@ -93,9 +95,13 @@ def run_result(summary: RunSummary) -> Group:
     parts: list[RenderableType] = [run_heading(summary)]
     for tree in summary.trees:
         if tree.row.available:
-            parts += [Text(""), tree_heading(tree), run_table(tree)]
+            parts += [Text(""), tree_heading(tree)]
+            if not tree.kernels:
+                parts.append(Text("no kernel was built"))
+                continue
+            parts += [kernel_list(tree), Text(""), run_table(tree)]
             if any(kernel.verdicts for kernel in tree.kernels):
-                parts.append(verdict_table(tree))
+                parts += [Text(""), verdict_table(tree)]
     unavailable = unavailable_lines(summary)
     if unavailable:
         parts += [Text(""), *(Text(line) for line in unavailable)]
@@ -114,23 +120,32 @@ def tree_heading(tree: TreeSummary) -> Text:
     return Text.assemble((clean(tree.row.tree), "bold"), *(f"  {note}" for note in notes))
 
 
+def kernel_list(tree: TreeSummary) -> Table:
+    """The series as it lies on the tree: one line per kernel with its subject and its build."""
+    table = Table.grid(TableColumn(no_wrap=True), TableColumn(overflow="fold"), TableColumn(), padding=(0, 2, 0, 0))
+    for kernel in tree.kernels:
+        row = kernel.row
+        table.add_row(patch_words(row), Text(clean(row.subject) if row.patches else ""), _build_words(row))
+    return table
+
+
 def run_table(tree: TreeSummary) -> Table:
     """One row per kernel and stressor; repeats are folded, as "pass 3/3"."""
     table = _table("patch", "stressor", "outcome", "proof", "findings", "boots")
     for kernel in tree.kernels:
-        name = _kernel_name(kernel)
+        name = patch_words(kernel.row)
         if kernel.row.state == "failed":
-            reason = Text(clean(kernel.row.reason), style=TONE_STYLES[Tone.BROKEN])
+            reason = Text(clean(kernel.row.reason))
             table.add_row(name, "", _toned("build failed", Tone.BROKEN), "", reason, "none", end_section=True)
             continue
         folds = fold(kernel.cells)
         if not folds:
-            table.add_row(name, "", Text("no cell yet"), "", "", "none", end_section=True)
+            table.add_row(name, "", "no cell yet", "", "", "none", end_section=True)
         for place, folded in enumerate(folds):
             table.add_row(
                 name if place == 0 else "",
-                clean(folded.stressor),
-                _toned(folded.outcome_words, folded.mark.tone),
+                Text(clean(folded.stressor)),
+                _toned(folded.outcome_words.replace(", ", "\n"), folded.mark.tone),
                 Text(clean(", ".join(folded.proof_words))),
                 Text(_seen(folded)),
                 folded.boot_words,
@@ -140,12 +155,13 @@ def run_table(tree: TreeSummary) -> Table:
 
 
 def verdict_table(tree: TreeSummary) -> Table:
-    """Every patched kernel's verdicts against the baseline."""
-    table = _table("patch", "title", "verdict", "before", "after", "evidence")
-    for kernel in tree.kernels:
-        for place, verdict in enumerate(kernel.verdicts):
-            name = f"+{kernel.row.patches}" if place == 0 else ""
-            table.add_row(name, *_verdict_cells(verdict), end_section=place == len(kernel.verdicts) - 1)
+    """Every title's verdicts against the baseline; successive kernels that say the same are one row, as "+2 to +9"."""
+    table = _table("title", "patch", "verdict", "before", "after", "evidence")
+    for title in verdict_titles(tree):
+        for place, line in enumerate(title.lines):
+            name, *rest = _verdict_cells(line.verdict)
+            last = place == len(title.lines) - 1
+            table.add_row(name if place == 0 else "", line.patches, *rest, end_section=last and len(title.lines) > 1)
     return table
 
 
@@ -175,7 +191,7 @@ def comparison(value: Comparison) -> Group:
         table = _table("title", "verdict", "before", "after", "evidence")
         for verdict in value.verdicts:
             table.add_row(*_verdict_cells(verdict))
-        parts.append(table)
+        parts += [Text(""), table]
     parts += [Text(f"{clean(name)}  unavailable: {clean(why)}") for name, why in value.unavailable]
     return Group(*parts, Text(""), conclusion_line(value.exit_code, value.conclusion))
 
@@ -215,30 +231,31 @@ def plan_table(rows: Sequence[Sequence[object]], totals: Sequence[tuple[str, str
 # Parts
 
 
+_FIRM = frozenset(("patch", "outcome", "boots", "verdict", "before", "after", "lines", "severity"))
+"""Columns of few and short words: they keep their width and the others wrap."""
+
+
 def _table(*headers: str) -> Table:
     # "fold" breaks a word only where it is longer than its whole column, and then loses nothing.
-    columns = [TableColumn(Text(header), overflow="fold") for header in headers]
-    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    columns = [TableColumn(Text(header), overflow="fold", no_wrap=header in _FIRM) for header in headers]
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
 
 
 def _toned(text: str, tone: Tone) -> Text:
     return Text(text, style=TONE_STYLES[tone])
 
 
-def _kernel_name(kernel: KernelSummary) -> Text:
-    row = kernel.row
-    return Text.assemble(kernel_words(row), (f"  {_build_words(row)}", "dim") if row.state != "failed" else "")
+def patch_words(row: KernelRow) -> str:
+    """ "baseline", or "+3"."""
+    return f"+{row.patches}" if row.patches else "baseline"
 
 
-def kernel_words(row: KernelRow) -> str:
-    """ "baseline", or "+3 subject of patch 3"."""
-    return "baseline" if row.patches == 0 else f"+{row.patches} {clean(row.subject)}"
-
-
-def _build_words(row: KernelRow) -> str:
+def _build_words(row: KernelRow) -> Text:
+    if row.state == "failed":
+        return _toned("does not build", Tone.BROKEN)
     if row.state == "cached":
-        return "(cached)"
-    return f"({'incremental, ' if row.incremental else ''}{duration(row.seconds)})"
+        return Text("cached", style="dim")
+    return Text(f"built in {duration(row.seconds)}{', incremental' if row.incremental else ''}", style="dim")
 
 
 def _seen(folded: Fold) -> str:

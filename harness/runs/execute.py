@@ -17,7 +17,7 @@ from typing import Any
 from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import BuildFailed
 from harness.guests.initramfs import write_initramfs
-from harness.guests.qemu import Boot, boot_words
+from harness.guests.qemu import Boot, arguments_digest, boot_words
 from harness.model.build import Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
 from harness.model.era import Image
@@ -83,32 +83,28 @@ class Run:
     def execute(self) -> RunSummary:
         """Runs everything that is not done yet.
 
-        Raises UserError and InfrastructureError; what was finished before stays in the store and the run can be
-        continued.
+        A tree that cannot be had is recorded, and judged at the end. Raises UserError and InfrastructureError; what
+        was finished before stays in the store and the run can be continued.
         """
         shop = self.workshop
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)
         if not self.resumed:
             shop.store.start_run(self.row)
-        unavailable: list[TreeUnavailable] = []
         for tree in trees:
             try:
                 prepared = prepare_tree(shop, self.spec, tree, self.request)
                 check_requirements(self.spec, prepared)
             except TreeUnavailable as error:
-                shop.store.put_tree(self.row.id, TreeRow(tree.tree, False, str(error)))
-                shop.notice(f"{tree.tree} is unavailable: {error}")
-                unavailable.append(error)
+                reason = f"{error.what}; {error.remedy}" if error.remedy else error.what
+                shop.store.put_tree(self.row.id, TreeRow(tree.tree, False, reason))
+                shop.notice(f"{tree.tree} is unavailable: {reason}")
                 continue
             content = prepared.content
             note = content.pin_note or ("pinned" if content.pinned else "")
             row = TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note)
             shop.store.put_tree(self.row.id, row)
             self.run_cells(prepared, self.kernels(prepared, prepared.chosen), range(self.request.repeat))
-        if unavailable and (self.request.trees or len(unavailable) == len(trees)):
-            first = unavailable[0]
-            raise InfrastructureError(first.what, where=first.where, remedy=first.remedy)
         return self.finish()
 
     def finish(self) -> RunSummary:
@@ -130,11 +126,10 @@ class Run:
         shop = self.workshop
         image = shop.image(prepared.toolchain)
         kernels: dict[int, Kernel] = {}
-        with shop.library.store.lock(f"work-{prepared.worktree_name}"):
-            for patches in chosen:
-                kernel = self._kernel(prepared, patches, image)
-                if kernel is not None:
-                    kernels[patches] = kernel
+        for patches in chosen:
+            kernel = self._kernel(prepared, patches, image)
+            if kernel is not None:
+                kernels[patches] = kernel
         return kernels
 
     def _kernel(self, prepared: PreparedTree, patches: int, image: Image) -> Kernel | None:
@@ -155,7 +150,11 @@ class Run:
                 state = "built"
                 incremental = (build.out / "vmlinux").is_file()
                 expected = shop.store.usual_build_seconds(prepared.tree.name, incremental)
-                with self._step(f"build {name}", "build", expected) as step:
+                # One harness at a time in a working folder; the other finds the kernel made when it gets the lock.
+                with (
+                    self._step(f"build {name}", "build", expected) as step,
+                    shop.library.store.lock(f"work-{prepared.worktree_name}"),
+                ):
                     worktree(shop, prepared).check_out(prefix)
                     kernel = shop.builder.build(build, step.progress)
                     step.done(f"built in {kernel.seconds:.0f} s" + (" (incremental)" if kernel.incremental else ""))
@@ -215,10 +214,12 @@ class Run:
                         repeat=self.first_repeat + repeat,
                         guest=guest_spec(prepared, stressor, request),
                         initramfs_digest=digest,
+                        arguments_digest="",
                         accelerator=accelerator,
                     )
                     task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
-                    tasks.append((task, patches, kernel))
+                    keyed = replace(cell, arguments_digest=arguments_digest(task.boot))
+                    tasks.append((replace(task, cell=keyed), patches, kernel))
         return tasks
 
     def initramfs(self, compressed: bool) -> tuple[Path, str]:

@@ -49,14 +49,18 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
             verdicts = compare(observations(base), observations(mine)) if kernel.patches else ()
             summaries.append(KernelSummary(kernel, mine, verdicts))
         trees.append(TreeSummary(tree, tuple(summaries)))
-    code, conclusion = _conclude(trees)
+    code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
     return RunSummary(run, tuple(trees), code, conclusion)
 
 
-def _conclude(trees: Sequence[TreeSummary]) -> tuple[int, str]:
-    """The run's exit code and one sentence. Worse wins over failures, failures over missing evidence."""
+def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, str]:
+    """The run's exit code and one sentence. Worse wins over failures, failures over missing evidence.
+
+    A tree that cannot be had is a failure only where it was ``asked`` for by name or no other is left.
+    """
     worse: list[str] = []
-    failed: list[str] = []
+    missing = [tree.row for tree in trees if not tree.row.available]
+    failed = [f"{row.tree} is unavailable" for row in missing if row.tree in asked or len(missing) == len(trees)]
     undecided: list[str] = []
     judged = 0
     for tree in trees:

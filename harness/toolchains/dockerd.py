@@ -19,6 +19,7 @@ from harness.model.errors import EngineUnavailable
 START_SECONDS = 60.0  # all attempts together
 POLL_SECONDS = 0.2
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+SYSTEMD = Path("/run/systemd/system")  # exists where systemd runs the machine (sd_booted(3))
 
 # Builds use no network, so an engine without a bridge serves as well.
 NO_BRIDGE = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
@@ -82,7 +83,7 @@ def start_engine(state: Path, answers: Callable[[], bool], seconds: float = STAR
         if answers():
             return "the container engine has been started by somebody else"
         deadline = time.monotonic() + seconds
-        if Path("/run/systemd/system").is_dir() and _by_systemd(answers, deadline):
+        if SYSTEMD.is_dir() and _by_systemd(answers, deadline):
             return "started the container engine with systemctl"
         daemon = _by_hand(dockerd, state, answers, deadline)
     how = f" with {' '.join(daemon.options)}" if daemon.options else ""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import docker.errors
@@ -30,8 +31,8 @@ from harness.toolchains.process_identity import owner_is_gone, this_process
 
 LABEL_OWNER = "harness.owner"
 LABEL_FOR = "harness.for"
-CALL_TIMEOUT = 60.0  # seconds for one call that is answered at once
-LONG_CALL_TIMEOUT = 1800.0  # seconds for importing, committing, pulling
+CALL_TIMEOUT = 60  # seconds for one call that is answered at once
+LONG_CALL_TIMEOUT = 1800  # seconds for importing, committing, pulling
 PIDS_LIMIT = 8192  # a -j64 kernel build has a few hundred
 # A container's death and the engine's note of it are two events; the kill is repeated and awaited this long, seconds.
 KILL_GRACE = 30.0
@@ -160,8 +161,9 @@ class DockerEngine:
 
     def __init__(self, url: str, client: docker.DockerClient, long_client: docker.DockerClient) -> None:
         self.url = url
-        self._api = client.api
-        self._long_api = long_client.api
+        # Its stubs leave out part of what the library has.
+        self._api: Any = client.api
+        self._long_api: Any = long_client.api
         self._running: set[str] = set()
         self._lock = threading.Lock()
         with _engine_call("describe itself"):
@@ -366,7 +368,9 @@ class DockerEngine:
         except docker.errors.ImageNotFound:
             return None
         except _ERRORS as error:
-            raise InfrastructureError(f"the container engine failed to look up {reference}: {_one_line(error)}") from error
+            raise InfrastructureError(
+                f"the container engine failed to look up {reference}: {_one_line(error)}"
+            ) from error
 
     def pull(self, reference: str, progress: Callable[[str], None] = lambda text: None) -> str:
         """Pulls an image from its registry and returns its id. Raises InfrastructureError."""
@@ -404,13 +408,13 @@ class DockerEngine:
         except docker.errors.ImageNotFound:
             return False
         except _ERRORS as error:
-            raise InfrastructureError(f"the container engine failed to remove {reference}: {_one_line(error)}") from error
+            raise InfrastructureError(
+                f"the container engine failed to remove {reference}: {_one_line(error)}"
+            ) from error
         return True
 
     def registry(self, reference: str) -> tuple[str, int]:
-        """(host, port) to be reached for pulling ``reference``: its registry, or the engine's proxy where it has one."""
-        from urllib.parse import urlsplit
-
+        """(host, port) to be reached for pulling ``reference``: its registry, or the engine's own proxy."""
         proxy = str(self._info.get("HttpsProxy") or "")
         first = reference.split("/", maxsplit=1)[0]
         named = "/" in reference and ("." in first or ":" in first or first == "localhost")

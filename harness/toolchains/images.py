@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -30,6 +31,7 @@ from harness.toolchains.engine import DockerEngine
 RECIPE = 1
 REGISTRY_SECONDS = 3.0  # name lookup and connection together
 MAKE_SECONDS = 3600.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 Report = Callable[[str], None]
 
 # ccache's folder first: its links of the compilers' names make every kernel build use it.
@@ -37,9 +39,8 @@ _PATH = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # What the making leaves in a root file system and no build reads.
 _LEFTOVERS = (
-    "/var/lib/apt/lists/*", "/var/cache/apt/*", "/var/log/*", "/var/tmp/*", "/tmp/*", "/usr/share/doc/*",
-    "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/etc/apt/apt.conf.d/99mmdebstrap",
-    "/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    "/var/lib/apt/lists/*", "/var/cache/apt/*", "/var/log/*", "/tmp/*", "/usr/share/doc/*", "/usr/share/man/*",
+    "/usr/share/info/*", "/usr/share/locale/*", "/etc/apt/apt.conf.d/99mmdebstrap", "/etc/dpkg/dpkg.cfg.d/99mmdebstrap",
 )  # fmt: skip
 _REMOVE_LEFTOVERS = "rm -rf " + " ".join(_LEFTOVERS)
 
@@ -145,10 +146,12 @@ def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 def _remove_half_made(cache_dir: Path, toolchain: Toolchain) -> None:
     # The lock is held, so whoever made these is gone.
     for path in cache_dir.glob(f"{toolchain.name}-*.new*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    # Never into what a half-made root may still have mounted: /dev is the machine's own.
+    subprocess.run(["rm", "-rf", "--one-file-system", "--", str(path)], capture_output=True)
 
 
 # --- the pull road
@@ -197,9 +200,7 @@ def _pulled(engine: DockerEngine, toolchain: Toolchain, reference: str, report: 
     return engine.image(reference)
 
 
-def completion_script(
-    toolchain: Toolchain, source: Callable[[Toolchain], PackageSource] = package_source
-) -> str:
+def completion_script(toolchain: Toolchain, source: Callable[[Toolchain], PackageSource] = package_source) -> str:
     """Shell script that turns a distribution's base image into the toolchain's, from the machine's own mirror.
 
     A machine without a mirror of that suite leaves the one that the base image came with.
@@ -216,8 +217,10 @@ def completion_script(
             bundle = shlex.quote(_CA_BUNDLE.read_text())
             lines += [f"mkdir -p {_CA_BUNDLE.parent}", f"printf '%s' {bundle} > {_CA_BUNDLE}"]
     elif needs_sources(toolchain):
-        lines.append(r"sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}'"
-                     " $(ls /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)")
+        lines.append(
+            r"sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}'"
+            " $(ls /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)"
+        )
     lines.append("apt-get update -q")
     lines.append("apt-get install -q -y --no-install-recommends " + " ".join(toolchain.packages))
     if toolchain.script:
@@ -241,6 +244,9 @@ def mmdebstrap_command(
         f"--mode={'root' if root else 'unshare'}",
         "--variant=minbase",
         "--format=tar",
+        # It would clean up with apt, whose configuration is in the new root's /tmp: should a script have emptied that,
+        # it is this machine's package lists that are removed. The last hook does without apt.
+        "--skip=cleanup/apt",
         f"--include={','.join(toolchain.packages)}",
         '--aptopt=APT::Install-Recommends "false"',
         '--aptopt=Acquire::Languages "none"',
@@ -280,25 +286,24 @@ def make_root(toolchain: Toolchain, tar: Path, report: Report) -> None:
         report(source.note)
     report(f"{toolchain.name}: making the image from {source.suite} packages: {toolchain.summary or 'compiler'}")
     bundle = bool(toolchain.script) and source.encrypted() and _CA_BUNDLE.is_file()
-    new = tar.with_name(f"{tar.stem}.new.tar")
     log = tar.with_suffix(".log")
-    with tempfile.TemporaryDirectory(prefix=f"{tar.stem}.new.", dir=tar.parent) as folder:
-        script = Path(folder) / "script"
+    folder = Path(tempfile.mkdtemp(prefix=f"{tar.stem}.new.", dir=tar.parent))
+    try:
+        script, new = folder / "script", folder / "root.tar"
         script.write_text(toolchain.script)
         script.chmod(0o644)
         command = mmdebstrap_command(toolchain, source, str(new), str(script), os.getuid() == 0, bundle)
-        try:
-            code = _run_logged(command, log, Path(folder))
-            if code != 0:
-                raise InfrastructureError(
-                    f"the image of {toolchain.name} cannot be made: {_last_words(log)}",
-                    where=str(log),
-                    remedy="see that file; is the package mirror reachable (apt-get update)?",
-                )
-            new.replace(tar)
-            log.unlink(missing_ok=True)
-        finally:
-            new.unlink(missing_ok=True)
+        code = _run_logged(command, log, folder)
+        if code != 0:
+            raise InfrastructureError(
+                f"the image of {toolchain.name} cannot be made: {_last_words(log)}",
+                where=str(log),
+                remedy="see that file; is the package mirror reachable (apt-get update)?",
+            )
+        new.replace(tar)
+        log.unlink(missing_ok=True)
+    finally:
+        _remove(folder)
 
 
 def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
@@ -307,7 +312,13 @@ def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
         environment["TMPDIR"] = str(folder)  # not in /tmp, which may be small or in memory
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,  # an interrupt reaches this process only, which then stops it in its own way
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl(2) call, no lock is taken in it
         )
         try:
             return process.wait(MAKE_SECONDS)
@@ -316,6 +327,11 @@ def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
         finally:
             if process.poll() is None:
                 _stop_group(process)
+
+
+def _end_with_parent() -> None:
+    # A killed harness must not leave one behind that writes where the next harness does.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:
@@ -384,6 +400,7 @@ def probe_image(engine: DockerEngine, image: Image, compiler: str = "gcc") -> st
     )
     if result.exit_code != 0:
         raise InfrastructureError(
-            f"{image.reference} does not compile a C file: {output.last()}", remedy="harness clean --images, then again"
+            f"{image.reference} does not compile a C file: {output.last()}",
+            remedy=f"make it anew after: docker rmi {image.reference}",
         )
     return output.last()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -118,7 +119,7 @@ class ObjectStore:
                 "fetch", "--quiet", "--no-tags", "--depth=1", location, f"+{revision}:{ref}",
             )  # fmt: skip
         except git.GitCommandError as error:
-            raise TreeUnavailable(f"{revision} cannot be fetched from {location}: {git_reason(error)}") from error
+            raise TreeUnavailable(f"{revision} cannot be fetched: {git_reason(error)}") from error
         commit = self.ref(ref)
         if commit is None:
             raise TreeUnavailable(f"{revision} of {location} is not a commit")
@@ -132,8 +133,10 @@ class ObjectStore:
         source.update_environment(**_ISOLATED)
         return str(source.execute(["git", "-c", "safe.directory=*", *arguments]))
 
-    def archive(self, location: str, revision: str, paths: Sequence[str], tarball: Path) -> None:
-        """Writes some paths of a revision of a local git directory as a tar archive.
+    def archive(
+        self, location: str, revision: str, paths: Sequence[str], exclude: Sequence[str], tarball: Path
+    ) -> None:
+        """Writes some paths of a revision of a local git directory, without ``exclude``, as a tar archive.
 
         Works on a mirror that lacks objects outside of ``paths``. Raises TreeUnavailable.
         """
@@ -149,6 +152,7 @@ class ObjectStore:
                 revision,
                 "--",
                 *paths,
+                *(f":(exclude,top){path}" for path in exclude),
             )
         except git.GitCommandError as error:
             raise TreeUnavailable(f"{revision} cannot be read from {location}: {git_reason(error)}") from error
@@ -239,4 +243,7 @@ def git_reason(error: git.GitCommandError) -> str:
     """What git said, on one line, without its prefixes."""
     lines = [line.strip() for line in str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()]
     told = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    return told[0].split(":", 1)[-1].strip() if told else f"git exited with {error.status}"
+    if not told:
+        return f"git exited with {error.status}"
+    # git repeats the URL, which the caller names already.
+    return re.sub(r"^unable to access '[^']*': ", "", told[0].split(":", 1)[-1].strip())

@@ -110,7 +110,7 @@ class TreeLibrary:
                     # there is under a pin of this machine's own, which every result carries.
                     note = f"{source.location} {version}: the pinned {source.revision} is not offered any more"
                     report(f"{tree.name}: {note}; pinned here by its content instead")
-                    source = Source(source.kind, source.location, version, (), source.suite, (), source.where)
+                    source = Source(source.kind, source.location, version, (), source.suite, where=source.where)
                 commit = self._import(tree, source, tarball, ref, report)
             finally:
                 shutil.rmtree(tarball.parent, ignore_errors=True)
@@ -129,7 +129,7 @@ class TreeLibrary:
         self.downloads.mkdir(parents=True, exist_ok=True)
         tarball = self.downloads / f"{tree.name}.{os.getpid()}.tar"
         try:
-            self.store.archive(source.location, revision, source.paths, tarball)
+            self.store.archive(source.location, revision, source.paths, source.exclude, tarball)
             return self.store.import_tar(tarball, ref, f"{tree.name} from {revision}")
         finally:
             tarball.unlink(missing_ok=True)
