@@ -92,7 +92,7 @@ def machine_mirror(suite: str | None = None) -> tuple[MirrorEntry, ...]:
         raise InfrastructureError(f"apt's configuration cannot be read: {error}") from error
     entries = for_suite(parse_index_targets(text, [origin]), codename, codename)
     if not entries:
-        raise InfrastructureError(f"apt has no entry for {codename}", remedy="mend /etc/apt/sources.list and run again")
+        raise InfrastructureError(f"apt has no entry for {codename}", remedy="run apt-get update, or mend /etc/apt/sources.list")
     if suite is None or suite == codename:
         return entries
     if origin == "Ubuntu":

@@ -231,6 +231,13 @@ class Store:
         with self._write() as connection:
             connection.execute(sa.insert(_runs).values(**values))
 
+    def note_machine(self, run: str, fact: str, value: str) -> None:
+        """Adds a fact about the machine that became known while the run was under way."""
+        with self._write() as connection:
+            text = connection.scalar(sa.select(_runs.c.machine).where(_runs.c.id == run))
+            machine = json.dumps(json.loads(text or "{}") | {fact: value})
+            connection.execute(sa.update(_runs).where(_runs.c.id == run).values(machine=machine))
+
     def finish_run(self, run: str, finished: float, exit_code: int, conclusion: str) -> None:
         """Records a run's end."""
         with self._write() as connection:

@@ -112,8 +112,7 @@ class Run:
         summary = summarize(self.workshop.store, self.row)
         finished = time.time()
         self.workshop.store.finish_run(self.row.id, finished, summary.exit_code, summary.conclusion)
-        row = replace(self.row, finished=finished, exit_code=summary.exit_code, conclusion=summary.conclusion)
-        return replace(summary, run=row)
+        return replace(summary, run=self.workshop.store.run(self.row.id))
 
     def close(self, exit_code: int, conclusion: str) -> None:
         """Records the end of a run that somebody else judged."""
@@ -239,6 +238,7 @@ class Run:
             boot = Boot(self.workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)
             self._accelerator = self.workshop.accelerators.choose(boot, self.workshop.notice)
             self.workshop.notice(f"accelerator {self._accelerator[1]}")
+            self.workshop.store.note_machine(self.row.id, "accelerator", self._accelerator[1])
         return self._accelerator[0]
 
     @staticmethod

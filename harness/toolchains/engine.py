@@ -252,6 +252,8 @@ class DockerEngine:
                 raise InfrastructureError(f"making {reference} took longer than {timeout:.0f} s")
             if result.exit_code == 0:
                 repository, _, tag = reference.rpartition(":")
+                # Labels go on to an image and from it to every container of it, a person's own too.
+                changes = (*changes, f'LABEL {LABEL_OWNER}=""')
                 with _engine_call(f"commit {reference}"):
                     self._long_api.commit(identity, repository=repository, tag=tag, changes="\n".join(changes))
             return result.exit_code
