@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,6 +71,21 @@ def host_release() -> tuple[str, str]:
     return values.get("ID", ""), values.get("VERSION_CODENAME", "")
 
 
+def _apt_get(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["apt-get", *arguments], capture_output=True, text=True, timeout=300, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InfrastructureError(f"apt-get cannot be run: {error}") from error
+    if done.returncode != 0:
+        told = (done.stderr.splitlines() or ["it said nothing"])[0]
+        raise InfrastructureError(f"apt-get failed: {told[:300]}", remedy="mend apt's configuration")
+    return done.stdout
+
+
+def _apt_index_targets(*options: str) -> str:
+    return _apt_get(*options, "indextargets", "Created-By: Packages", "--format", _FORMAT)
+
+
 def machine_mirror(suite: str | None = None) -> tuple[MirrorEntry, ...]:
     """Entries for ``suite`` (default: this machine's own release) on the machine's own mirror.
 
@@ -83,16 +99,15 @@ def machine_mirror(suite: str | None = None) -> tuple[MirrorEntry, ...]:
             f"this machine runs {distribution or 'an unknown system'}, not Debian or Ubuntu",
             remedy="use a source that is not a distribution package",
         )
-    try:
-        text = subprocess.run(
-            ["apt-get", "indextargets", "Created-By: Packages", "--format", _FORMAT],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        raise InfrastructureError(f"apt's configuration cannot be read: {error}") from error
-    entries = for_suite(parse_index_targets(text, [origin]), codename, codename)
+    entries = for_suite(parse_index_targets(_apt_index_targets(), [origin]), codename, codename)
     if not entries:
-        raise InfrastructureError(f"apt has no entry for {codename}", remedy="run apt-get update, or mend /etc/apt/sources.list")
+        # Which release an entry is of stands in its package lists: without them, fetch some of our own.
+        with tempfile.TemporaryDirectory(prefix="harness-apt-") as lists:
+            options = (f"-oDir::State::Lists={lists}", "-oAPT::Sandbox::User=")
+            _apt_get(*options, "-qq", "update")
+            entries = for_suite(parse_index_targets(_apt_index_targets(*options), [origin]), codename, codename)
+    if not entries:
+        raise InfrastructureError(f"apt has no entry for {codename}", remedy="mend /etc/apt/sources.list")
     if suite is None or suite == codename:
         return entries
     if origin == "Ubuntu":
