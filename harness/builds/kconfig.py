@@ -130,7 +130,17 @@ def dependencies(text: str, option: str) -> str | None:
     open_conditions: list[str] = []
     current: list[str] | None = None
     menu_pending = False
+    help_indent: int | None = None
     for raw in text.replace("\\\n", " ").splitlines():
+        indent = len(raw.expandtabs(8)) - len(raw.expandtabs(8).lstrip())
+        if help_indent is not None:
+            # Help is prose: it ends at the first line that is indented no deeper than the word "help".
+            if not raw.strip() or indent > help_indent:
+                continue
+            help_indent = None
+        if raw.strip() in ("help", "---help---"):
+            help_indent = indent
+            continue
         line = raw.split("#")[0].strip() if '"' not in raw else raw.strip()
         word, _, rest = line.partition(" ")
         rest = rest.strip()

@@ -133,23 +133,13 @@ class KernelBuilder:
         marker.touch()
         with log.open("wb", buffering=0) as handle:
             sink = _Sink(handle.write, report)
-            config_done = self._container(request, request.script(_CONFIGURE), sink, 900.0)
+            config_done = self._container(request, request.script(_CONFIGURE), sink, 900.0, log)
             if config_done.exit_code != 0:
                 raise self._failed(request, key, log, "configuration failed")
             config = obtained_config(request)
             if config.dropped:
                 raise dropped_error(request, config)
-            built = self._container(request, request.script(_BUILD), sink, request.timeout)
-        if built.timed_out:
-            raise InfrastructureError(
-                f"building {request.tree} + {request.patches} took longer than {request.timeout:.0f} s", where=str(log)
-            )
-        if built.out_of_memory:
-            raise InfrastructureError(
-                f"building {request.tree} + {request.patches} ran out of its {request.memory_mib} MiB",
-                where=str(log),
-                remedy="raise build_memory_mib in your configuration or lower --jobs",
-            )
+            built = self._container(request, request.script(_BUILD), sink, request.timeout, log)
         if built.exit_code != 0:
             raise self._failed(request, key, log, "does not build")
         marker.unlink()
@@ -175,8 +165,23 @@ class KernelBuilder:
                 files[name] = request.out / name
         return self.cache.put(kernel, files)
 
-    def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float) -> ContainerResult:
-        return self.runner.run(self.container_request(request, script, timeout), sink)
+    def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float, log: Path) -> ContainerResult:
+        """Runs one step; one that was ended from outside says nothing of the tree (InfrastructureError)."""
+        result = self.runner.run(self.container_request(request, script, timeout), sink)
+        name = f"building {request.tree} + {request.patches}"
+        if result.timed_out:
+            raise InfrastructureError(f"{name} took longer than {timeout:.0f} s", where=str(log))
+        if result.out_of_memory:
+            raise InfrastructureError(
+                f"{name} ran out of its {request.memory_mib} MiB",
+                where=str(log),
+                remedy="raise build_memory_mib in your configuration or lower its jobs",
+            )
+        if result.exit_code >= 128:  # the shell's word for a signal
+            raise InfrastructureError(
+                f"{name}: the container was killed by signal {result.exit_code - 128}", where=str(log)
+            )
+        return result
 
     def container_request(
         self, request: BuildRequest, script: str | None = None, timeout: float | None = None
@@ -263,7 +268,7 @@ class _Sink:
 # Words of a failing machine in a build log: no verdict on the tree.
 _TROUBLE = re.compile(
     r"No space left on device|Cannot allocate memory|out of memory allocating|Input/output error|Read-only file system"
-    r"|internal compiler error|fatal error: Killed|Disk quota exceeded|Text file busy"
+    r"|internal compiler error|\bKilled\b|Disk quota exceeded|Text file busy"
 )
 
 

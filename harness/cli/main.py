@@ -15,7 +15,6 @@ from harness.model.errors import HarnessError
 # Verb -> module; loaded when it is called, so that a cheap verb starts at once.
 VERBS = {
     "run": "run",
-    "plan": "run",
     "series": "series",
     "tree": "tree",
     "show": "show",
@@ -34,7 +33,7 @@ INTERRUPTED = 130  # the shell's convention for SIGINT
 
 class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verb in VERBS if verb != "plan"]
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = VERBS.get(cmd_name)
@@ -71,7 +70,10 @@ def main() -> None:
     except click.exceptions.Abort:
         code = INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        told = error.format_message().rstrip(".")
+        verb = error.ctx.info_name if isinstance(error, click.UsageError) and error.ctx and error.ctx.parent else ""
+        remedy = "" if ";" in told else f"; harness {verb + ' ' if verb else ''}--help tells more"
+        print(f"harness: {_one_line(told)}{remedy}", file=sys.stderr)
         code = 2
     except HarnessError as error:
         print(f"harness: {_one_line(str(error))}", file=sys.stderr)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from harness.model.errors import UserError
 from harness.reports import tables
 from harness.reports.comparison import Column, Comparison, TitleRow
 from harness.reports.html import ReportContext, compare_page, run_page
@@ -74,7 +75,7 @@ def show_plan(plan: RunPlan) -> None:
 
 def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = None) -> Path:
     """Writes a run's HTML file (default: results/reports/RUN.html) and returns its path."""
-    page = run_page(summary, report_context(workshop))
+    page = run_page(summary, report_context(workshop, summary))
     return _write(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
 
 
@@ -85,8 +86,8 @@ def write_matrix(workshop: Workshop, matrix: Matrix) -> Path:
     return _write(workshop.layout.results / "reports" / f"compare-{name}.html", page)
 
 
-def report_context(workshop: Workshop) -> ReportContext:
-    """How a report reads consoles."""
+def report_context(workshop: Workshop, summary: RunSummary | None = None) -> ReportContext:
+    """How a report reads consoles, and what it says of the series beside the run's own rows."""
 
     def excerpt(cell: str, first: int, last: int) -> list[str]:
         path = workshop.store.cell_folder(cell) / "console"
@@ -100,7 +101,14 @@ def report_context(workshop: Workshop) -> ReportContext:
         except OSError:
             return []
 
-    return ReportContext(excerpt=excerpt)
+    if summary is None:
+        return ReportContext(excerpt=excerpt)
+    try:
+        spec = workshop.catalogue.series(str(summary.run.arguments.get("series", summary.run.series)))
+    except UserError:  # the series' folder is gone since: the run itself is all there is to show
+        return ReportContext(excerpt=excerpt)
+    posted = f"{spec.posted}, {', '.join(spec.lists)}" if spec.lists else spec.posted
+    return ReportContext(excerpt=excerpt, posted=posted, summary=spec.summary)
 
 
 def _write(path: Path, text: str) -> Path:

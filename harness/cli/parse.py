@@ -49,7 +49,6 @@ def finding_object(finding: Finding) -> dict[str, object]:
         "severity": finding.severity.value,
         "first_line": finding.first_line,
         "last_line": finding.last_line,
-        "corrupted": finding.corrupted,
     }
 
 

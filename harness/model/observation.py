@@ -9,9 +9,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Titles seen in one cell that counts. ``own`` maps a title to the patch and source line of the series itself
-    that printed it. ``trusted`` is False for reports marked corrupted, which never blame."""
+    that printed it. ``untrusted`` are titles of reports marked corrupted, which never blame. ``panicked``: the guest
+    died of it, so the rest of the cell was never run."""
 
     stressor: str
     titles: frozenset[str]
     own: Mapping[str, tuple[int, str]]
     untrusted: frozenset[str] = frozenset()
+    panicked: bool = False

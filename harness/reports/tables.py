@@ -159,9 +159,10 @@ def verdict_table(tree: TreeSummary) -> Table:
     table = _table("title", "patch", "verdict", "before", "after", "evidence")
     for title in verdict_titles(tree):
         for place, line in enumerate(title.lines):
-            name, *rest = _verdict_cells(line.verdict)
-            last = place == len(title.lines) - 1
-            table.add_row(name if place == 0 else "", line.patches, *rest, end_section=last and len(title.lines) > 1)
+            name, verdict, before, after, evidence = _verdict_cells(line.verdict)
+            end = place == len(title.lines) - 1 and len(title.lines) > 1
+            shown = name if place == 0 else ""
+            table.add_row(shown, line.patches, verdict, before, after, evidence, end_section=end)
     return table
 
 

@@ -6,6 +6,7 @@ the cell that was running.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -191,7 +192,8 @@ class Store:
             self._engine = sa.create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
             if url.startswith("sqlite"):
                 sa.event.listen(self._engine, "connect", _sqlite_pragmas)
-            with self._engine.begin() as connection:
+            # Tables are looked for and made in two steps: one harness at a time.
+            with _locked(folder / "store.lock"), self._engine.begin() as connection:
                 _metadata.create_all(connection, checkfirst=True)
                 version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
                 if version is None:
@@ -459,6 +461,13 @@ class Store:
         with self._read() as connection:
             seconds = list(connection.scalars(query.limit(20)))
         return sum(seconds) / len(seconds) if seconds else None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def store_failure(error: Exception, where: str) -> InfrastructureError:

@@ -89,22 +89,28 @@ class Run:
         shop = self.workshop
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)
-        if not self.resumed:
-            shop.store.start_run(self.row)
+        rows: list[TreeRow] = []
+        prepared: list[PreparedTree] = []
         for tree in trees:
             try:
-                prepared = prepare_tree(shop, self.spec, tree, self.request)
-                check_requirements(self.spec, prepared)
+                ready = prepare_tree(shop, self.spec, tree, self.request)
+                check_requirements(self.spec, ready)
             except TreeUnavailable as error:
                 reason = f"{error.what}; {error.remedy}" if error.remedy else error.what
-                shop.store.put_tree(self.row.id, TreeRow(tree.tree, False, reason))
                 shop.notice(f"{tree.tree} is unavailable: {reason}")
+                rows.append(TreeRow(tree.tree, False, reason))
                 continue
-            content = prepared.content
+            content = ready.content
             note = content.pin_note or ("pinned" if content.pinned else "")
-            row = TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note)
+            rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
+            prepared.append(ready)
+        # Only now: a request that cannot be run leaves no run to be continued.
+        if not self.resumed:
+            shop.store.start_run(self.row)
+        for row in rows:
             shop.store.put_tree(self.row.id, row)
-            self.run_cells(prepared, self.kernels(prepared, prepared.chosen), range(self.request.repeat))
+        for ready in prepared:
+            self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
 
     def finish(self) -> RunSummary:

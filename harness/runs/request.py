@@ -55,8 +55,10 @@ def chosen_prefixes(patches: str, total: int) -> tuple[int, ...]:
     chosen = {0}
     for part in patches.split(","):
         first, _, last = part.strip().partition("-")
-        chosen.update(range(int(first), min(int(last or first), 10_000) + 1))
-    beyond = [number for number in chosen if number > total]
-    if beyond:
-        raise UserError(f"--patches names patch {min(beyond)}, the series has {total}")
+        low, high = int(first), int(last or first)
+        if high > total:
+            raise UserError(f"--patches names patch {max(low, total + 1)}, the series has {total}")
+        if low > high:
+            raise UserError(f"--patches {part.strip()}: the range is empty", remedy=f"did you mean {high}-{low}?")
+        chosen.update(range(low, high + 1))
     return tuple(sorted(chosen))

@@ -26,7 +26,9 @@ def observation(cell: CellRow) -> Observation | None:
     if cell.outcome is Outcome.HUNG and not titles:
         titles = {HANG_TITLE}
     own = {f.title: cell.own_lines[place] for place, f in enumerate(result.findings) if place in cell.own_lines}
-    return Observation(cell.stressor, frozenset(titles), own, frozenset(f.title for f in judged if f.corrupted))
+    untrusted = frozenset(f.title for f in judged if f.corrupted)
+    panicked = any("Kernel panic" in line for f in judged for line in f.lines)
+    return Observation(cell.stressor, frozenset(titles), own, untrusted, panicked)
 
 
 def observations(cells: Sequence[CellRow]) -> list[Observation]:
@@ -86,6 +88,8 @@ def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, 
                 worse += [f"{name}: {v.title}" for v in kernel.verdicts if v.verdict is Verdict.WORSE]
             elif code == 4:
                 open_titles = [v.title for v in kernel.verdicts if v.verdict is Verdict.UNDECIDED]
+                if not open_titles and any(seen.panicked for seen in after):
+                    open_titles = ["both kernels panic, so neither ran to the end"]
                 undecided.append(f"{name}: {', '.join(open_titles) or 'no stressor was exercised on both kernels'}")
     if worse:
         return 1, f"worse than the baseline: {_listed(worse)}"

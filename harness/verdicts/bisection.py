@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from harness.verdicts.rates import rate
 
+# The lower end of the two-sided 80 % interval bounds the rate from below with 90 %.
+ONE_SIDED = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -37,7 +40,7 @@ class BisectResult:
 
 def runs_needed(hits: int, runs: int, steps: int, risk: float = 0.05) -> int:
     """Runs after which a prefix without a hit may be called clean, from ``hits`` of ``runs`` at the bad end."""
-    low = rate(hits, runs, 0.8).low  # one-sided 90 %
+    low = rate(hits, runs, ONE_SIDED).low
     if low >= 1.0:
         return 1
     return max(1, math.ceil(math.log(risk / max(1, steps)) / math.log(1.0 - low)))
@@ -53,7 +56,8 @@ def search(
     """
     steps = max(1, math.ceil(math.log2(max(2, total))))
     needed = min(runs_needed(bad.hits, bad.runs, steps), most_runs)
-    share = bad.hits / bad.runs
+    # The low end here too: a share seen in few runs must not make the answer surer than it is.
+    share = rate(bad.hits, bad.runs, ONE_SIDED).low
     good_end, bad_end = 0, total
     confidence = 1.0
     untestable: set[int] = set()

@@ -57,6 +57,8 @@ def exit_code(verdicts: Sequence[TitleVerdict], before: Sequence[Observation], a
         return 1
     if any(v.verdict is Verdict.UNDECIDED and is_suspect(v.before, v.after) for v in verdicts):
         return 4
+    if any(o.panicked for o in after):
+        return 4  # as often as on the baseline, but a kernel that panics is not a clean one
     exercised = {o.stressor for o in before} & {o.stressor for o in after}
     return 0 if exercised else 4
 

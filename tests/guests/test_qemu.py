@@ -1,0 +1,168 @@
+"""QEMU's command line, and every end a guest can have, with a fake QEMU."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.findings.parser import ConsoleParser
+from harness.guests.qemu import Boot, boot_words, command_line, printable, qemu_version, run_guest
+from harness.model.errors import InfrastructureError
+from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
+
+FAKE = Path(__file__).parents[1] / "fake" / "qemu.py"
+LIMITS = GuestLimits(wall=20.0, silence=0.4, after_crash=0.2, autopsy=0.3, console_bytes=200_000)
+Run = Callable[..., GuestResult]
+
+
+def boot(tmp_path: Path, spec: GuestSpec | None = None, *directives: dict[str, object]) -> Boot:
+    """A boot of a fake image with these directives."""
+    qemu, kernel = tmp_path / "qemu", tmp_path / "image"
+    qemu.write_text(f"#!{sys.executable} -ES\n{FAKE.read_text()}")
+    qemu.chmod(0o755)
+    lines = [" ".join(f"{key}={value}" for key, value in directive.items()) for directive in directives]
+    kernel.write_text("\n".join(["00000000", *lines]))
+    spec = spec or GuestSpec()
+    words = boot_words(("console=ttyS0",), spec, "migration", 20, 1, 4)
+    return Boot(str(qemu), kernel, tmp_path / "initrd", spec, Accelerator.TCG, words)
+
+
+class Watch:
+    """The console parser as a run uses it."""
+
+    def __init__(self) -> None:
+        self.parser = ConsoleParser()
+
+    def feed(self, data: bytes) -> bool:
+        """As ConsoleWatch."""
+        self.parser.feed(data)
+        return self.parser.fatal_report_complete
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Boots a fake guest that does one thing."""
+
+    def booted(verb: str, limits: GuestLimits = LIMITS, **keys: object) -> GuestResult:
+        directive = {"verb": verb, "file": "mm/x.c", "line": 3, **keys}
+        return run_guest(boot(tmp_path, None, directive), tmp_path / "guest", limits, Watch())
+
+    return booted
+
+
+def test_golden_command_line() -> None:
+    spec = GuestSpec(cpus=4, memory_mib=1001, nodes=2, machine="q35", cpu="max", append=("quiet", "panic=5"))
+    words = boot_words(("console=ttyS0",), spec, "memcg", 30, 7, 4)
+    line = command_line(Boot("qemu", Path("/k/image"), Path("/i/initrd"), spec, Accelerator.TCG, words))
+    assert line == [
+        "qemu", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
+        "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "4,sockets=2,cores=2", "-m", "1001M",
+        "-object", "memory-backend-ram,id=m0,size=501M", "-numa", "node,cpus=0-1,memdev=m0",
+        "-object", "memory-backend-ram,id=m1,size=500M", "-numa", "node,cpus=2-3,memdev=m1",
+        "-chardev", "socket,id=console,path=console.sock,server=on,wait=off,logfile=console",
+        "-serial", "chardev:console",
+        "-chardev", "socket,id=report,path=report.sock,server=on,wait=off,logfile=report",
+        "-serial", "chardev:report",
+        "-qmp", "unix:qmp.sock,server=on,wait=off",
+        "-kernel", "/k/image", "-initrd", "/i/initrd", "-append",
+        "console=ttyS0 panic=-1 harness.stressor=memcg harness.seconds=30 harness.seed=7 harness.threads=4 "
+        "harness.report=/dev/ttyS1 quiet panic=5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cpus", range(1, 9))
+@pytest.mark.parametrize("nodes", range(1, 5))
+def test_every_cpu_and_all_memory_is_on_a_node(cpus: int, nodes: int) -> None:
+    spec = GuestSpec(cpus=cpus, memory_mib=1023, nodes=nodes)
+    line = command_line(Boot("qemu", Path("k"), Path("i"), spec, Accelerator.KVM, ()))
+    assert line[line.index("-accel") + 1] == "kvm"
+    sizes = [int(word.split("size=")[1].rstrip("M")) for word in line if "memory-backend-ram" in word]
+    seen: list[int] = []
+    for word in line:
+        if word.startswith("node") and "cpus=" in word:
+            first, last = word.split("cpus=")[1].split(",")[0].split("-")
+            seen += range(int(first), int(last) + 1)
+    if nodes > 1:
+        assert (sum(sizes), seen) == (1023, list(range(cpus)))
+    else:
+        assert (sizes, seen) == ([], [])
+
+
+def test_the_printed_line_is_the_line(tmp_path: Path) -> None:
+    one = boot(tmp_path, GuestSpec(append=("dyndbg='file x.c +p'",)))
+    assert shlex.split(printable(one)) == command_line(one)
+
+
+def test_a_guest_that_powers_off(run: Run) -> None:
+    result = run("say", function="hello")
+    assert (result.end, result.detail) == (GuestEnd.POWER_OFF, "")
+    assert result.user_space is not None
+    assert b"hello" in Path(result.console_path).read_bytes()
+    assert b"# harness: done" in Path(result.report_path).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("verb", "end", "detail"),
+    [
+        ("panic", GuestEnd.CRASHED, ""),
+        ("die", GuestEnd.POWER_OFF, ""),
+        ("exit", GuestEnd.QEMU_FAILED, "QEMU ended with exit code 1: qemu-system-x86_64: cannot set up guest memory"),
+        ("kill", GuestEnd.QEMU_FAILED, "QEMU ended with killed by signal 9"),
+        ("hang", GuestEnd.HUNG, "no SysRq dump"),
+        ("flood", GuestEnd.FLOODED, "more than 200000 bytes"),
+    ],
+)
+def test_how_it_ended(run: Run, verb: str, end: GuestEnd, detail: str) -> None:
+    result = run(verb, function="x")
+    assert result.end is end
+    assert detail in result.detail
+    assert result.seconds < 8
+
+
+def test_the_autopsy_of_a_hang_is_on_the_console(run: Run) -> None:
+    result = run("hang", monitor="yes")
+    assert result.end is GuestEnd.HUNG
+    assert "SysRq dump of" in result.detail
+    assert Path(result.console_path).read_bytes().count(b"sysrq: Show Blocked State") == 3
+
+
+@pytest.mark.xfail(run=False, reason="the QMP dialogue has no time limit: it would wait for ever")
+def test_a_qemu_that_hangs_itself_ends_too(run: Run) -> None:
+    result = run("hang", monitor="mute")
+    assert (result.end, "no SysRq dump" in result.detail) == (GuestEnd.HUNG, True)
+    assert result.seconds < 20
+
+
+def test_the_wall_limit(run: Run) -> None:
+    result = run("hang", GuestLimits(wall=0.5, silence=60.0, autopsy=0.1))
+    assert result.end is GuestEnd.WALL_LIMIT
+    assert "no end within 0 s" in result.detail or "no end within 1 s" in result.detail
+
+
+def test_cancelled_is_not_the_kernels(tmp_path: Path) -> None:
+    hanging = boot(tmp_path, None, {"verb": "hang", "file": "x", "line": 1})
+    result = run_guest(hanging, tmp_path / "guest", LIMITS, Watch(), cancelled=lambda: True)
+    assert (result.end, result.detail) == (GuestEnd.QEMU_FAILED, "stopped by the user")
+
+
+def test_a_long_path_does_not_matter(tmp_path: Path) -> None:
+    # A socket's address holds 107 bytes.
+    folder = tmp_path / ("long" * 30) / "guest"
+    result = run_guest(
+        boot(tmp_path, None, {"verb": "hang", "monitor": "yes", "file": "x", "line": 1}), folder, LIMITS, Watch()
+    )
+    assert "SysRq dump of" in result.detail
+
+
+def test_a_qemu_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="is not installed"):
+        qemu_version(str(tmp_path / "none"))
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(InfrastructureError, match="cannot be run"):
+        qemu_version(str(broken))
