@@ -78,7 +78,7 @@ def parse_yaml(data: bytes, schema: type[S], where: str) -> S:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"not valid YAML: {error.problem}", where=f"{where}:{line}") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise UserError(f"not valid YAML: {str(error).splitlines()[0]}", where=where) from None
     if not isinstance(content, dict):
         raise UserError("a mapping of keys to values was expected", where=f"{where}:1")

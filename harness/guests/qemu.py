@@ -5,6 +5,7 @@ The only place that starts QEMU.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import hashlib
@@ -15,8 +16,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +29,7 @@ USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
+QMP_SECONDS = 3.0  # a QEMU that is alive answers in milliseconds
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -113,9 +116,11 @@ def qemu_version(qemu: str) -> str:
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
-def _die_with_parent() -> None:
-    # A killed harness must not leave guests behind.
+def _die_with(parent: int) -> None:
+    # A killed harness must not leave guests behind; nor one that was killed before this line.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class _Tail:
@@ -163,7 +168,7 @@ def run_guest(
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl(2) call, no lock is taken
+                preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - one prctl(2) call, no lock is taken
                 start_new_session=True,
             )
     except OSError as error:
@@ -298,34 +303,39 @@ def _connect(sock: socket.socket, path: Path) -> None:
 
 
 class _QmpBreak:
-    """Just enough of qemu.qmp's blocking class to send a serial break."""
+    """Just enough of QMP to send a serial break; a QEMU that does not answer in time is an OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __enter__(self) -> _QmpBreak:
-        from qemu.qmp.legacy import QEMUMonitorProtocol
+        from qemu.qmp import QMPClient
 
         self._folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        self._monitor = QEMUMonitorProtocol(f"/proc/self/fd/{self._folder}/{self.path.name}")
+        self._loop = asyncio.new_event_loop()
+        self._client = QMPClient("harness")
         try:
-            self._monitor.connect()
+            self._answer(self._client.connect(f"/proc/self/fd/{self._folder}/{self.path.name}"))
         except Exception as error:
-            os.close(self._folder)
-            raise OSError(f"QMP does not answer: {error}") from error
+            self.__exit__()
+            raise OSError(f"QMP does not answer: {error or type(error).__name__}") from error
         return self
+
+    def _answer(self, question: Awaitable[object]) -> None:
+        self._loop.run_until_complete(asyncio.wait_for(question, QMP_SECONDS))
 
     def send_break(self, chardev: str) -> None:
         from qemu.qmp import QMPError
 
         try:
-            self._monitor.cmd("chardev-send-break", id=chardev)
+            self._answer(self._client.execute("chardev-send-break", {"id": chardev}))
         except QMPError as error:
             raise OSError(f"QMP refuses a serial break: {error}") from error
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # a QEMU that is gone answers with EOFError: nothing is lost by it
-            self._monitor.close()
+            self._answer(self._client.disconnect())
+        self._loop.close()
         os.close(self._folder)
 
 

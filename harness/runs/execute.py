@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +88,22 @@ class Run:
         A tree that cannot be had is recorded, and judged at the end. Raises UserError and InfrastructureError; what
         was finished before stays in the store and the run can be continued.
         """
+        with self._only_one():
+            return self._execute()
+
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        """Holds the request's lock: a second harness with the same request would boot the same cells."""
+        folder = self.workshop.layout.results / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{self.row.plan[:32]}.lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError("the same run is already under way", remedy="harness runs shows it") from None
+            yield
+
+    def _execute(self) -> RunSummary:
         shop = self.workshop
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)

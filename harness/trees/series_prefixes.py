@@ -76,10 +76,7 @@ def prefixes(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> tupl
             diff = Path(folder) / "patch"
             diff.write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
             try:
-                told = store.git(
-                    "-c", "core.safecrlf=false", "apply", "--cached", "--verbose", "--whitespace=nowarn", str(diff),
-                    index=index,
-                )  # fmt: skip
+                told = store.apply_to_index(diff, index)
             except git.GitCommandError as error:
                 raise SeriesConflict(patch, base.tree, _conflict(error), tuple(done)) from error
             tree_id = store.git("write-tree", index=index).strip()

@@ -46,7 +46,7 @@ def judge(before: Rate, after: Rate, tests: int = 1, confidence: float = CONFIDE
         return Verdict.SAME, 1.0
     worse = after.hits * before.runs > before.hits * after.runs
     p = exact_p(before, after) if worse else exact_p(after, before)
-    if p < level:
+    if p <= level * (1.0 + 1e-9):  # three of three against none is p = 0.05: decided, and not by rounding
         return (Verdict.WORSE if worse else Verdict.BETTER), p
     return Verdict.UNDECIDED, p
 

@@ -61,7 +61,6 @@ def test_hostile_bytes(text: str) -> None:
         parse_yaml(text.encode("latin-1"), Outer, "f")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="PyYAML raises ValueError for a date that does not exist")
 def test_a_date_that_does_not_exist() -> None:
     with pytest.raises(UserError):
         parse_yaml(b"title: 2011-13-45\n", Outer, "f")

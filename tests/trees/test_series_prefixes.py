@@ -63,7 +63,6 @@ def test_a_conflict_names_patch_and_hunk(store: ObjectStore, content: TreeConten
     assert error.value.exit_code == 2
 
 
-@pytest.mark.xfail(strict=True, reason="git apply tells of offsets on standard error, standard output is searched")
 def test_an_offset_is_noted(store: ObjectStore, content: TreeContent) -> None:
     applied = prefixes(store, baseline(store, content, ()), [patch(1, TOP), patch(2, END)])
     assert applied[2].applied is Applied.OFFSET, "the first patch moved the lines of the second"
