@@ -177,6 +177,8 @@ class KernelBuilder:
                 where=str(log),
                 remedy="raise build_memory_mib in your configuration or lower its jobs",
             )
+        if result.exit_code in (126, 127):  # the shell's words for a command that cannot be run
+            raise InfrastructureError(f"{name}: the image has no working make", where=str(log))
         if result.exit_code >= 128:  # the shell's word for a signal
             raise InfrastructureError(
                 f"{name}: the container was killed by signal {result.exit_code - 128}", where=str(log)
@@ -268,7 +270,8 @@ class _Sink:
 # Words of a failing machine in a build log: no verdict on the tree.
 _TROUBLE = re.compile(
     r"No space left on device|Cannot allocate memory|out of memory allocating|Input/output error|Read-only file system"
-    r"|internal compiler error|\bKilled\b|Disk quota exceeded|Text file busy"
+    r"|internal compiler error|\bKilled\b|Resource temporarily unavailable|Cannot fork|Too many open files"
+    r"|Permission denied|ccache: error|make: not found|Disk quota exceeded|Text file busy"
 )
 
 

@@ -30,7 +30,8 @@ def bisect_command(
 ) -> int:  # fmt: skip
     """First prefix of SERIES at which a finding appears. Both ends are verified first.
 
-    Exit code 0: the patch is named; 4: the ends do not differ, or more than one patch is left.
+    Exit code 0: the patch is named with 95 % confidence; 4: with less, the ends do not differ, or more than one
+    patch is left.
     """
     request = RunRequest(
         series=series, trees=(tree,) if tree else (), stressors=stressors, duration=duration, seed=seed, mail=mail

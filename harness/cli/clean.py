@@ -8,7 +8,7 @@ from harness.cli.output import print_rows
 from harness.config.layout import find_layout
 from harness.config.yaml_file import nearest
 from harness.model.errors import UserError
-from harness.runs.cleaning import DEFAULT, PARTS, removable, remove
+from harness.runs.cleaning import DEFAULT, PARTS, nothing_at_work, removable, remove
 
 
 @click.command("clean")
@@ -27,10 +27,11 @@ def clean_command(parts: tuple[str, ...], only_list: bool, everything: bool) -> 
         return 0
     chosen = set(PARTS) if everything else set(parts or DEFAULT)
     freed = 0
-    for part in found:
-        if part.name in chosen:
-            remove(part)
-            freed += part.size
-            click.echo(f"removed {part.path} ({part.size >> 20} MiB)")
+    with nothing_at_work(layout):
+        for part in found:
+            if part.name in chosen:
+                remove(part)
+                freed += part.size
+                click.echo(f"removed {part.path} ({part.size >> 20} MiB)")
     click.echo(f"{freed >> 20} MiB freed")
     return 0

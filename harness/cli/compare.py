@@ -18,7 +18,7 @@ from harness.runs.workshop import Workshop
 @click.option("--trees", "over_trees", metavar="SERIES", help="The series' newest results on each of its trees.")
 @click.option("--html", "html", is_flag=True, help="Also write the HTML file, and print where it is.")
 def compare_command(names: tuple[str, ...], over_trees: str | None, html: bool) -> int:
-    """Compare two runs (exit 1: the second is worse), or the trees of one series, title by title."""
+    """Compare two runs (exit 1: the second is worse), or the trees of a series (exit 1: it is worse on one)."""
     if bool(over_trees) == bool(names) or (names and len(names) != 2):
         raise UserError("two runs are compared, or --trees SERIES", remedy="harness runs lists the runs")
     with listener_for(sys.stderr) as listener:

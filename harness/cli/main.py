@@ -29,6 +29,7 @@ VERBS = {
     "clean": "clean",
 }
 INTERRUPTED = 130  # the shell's convention for SIGINT
+PIPE_CLOSED = 141  # and for SIGPIPE
 
 
 class _Verbs(click.Group):
@@ -65,10 +66,14 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the ``harness`` command."""
+    code: object
     try:
-        code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = INTERRUPTED
+        # Not cli.main(): it would take interrupts and closed pipes for its own.
+        with cli.make_context("harness", sys.argv[1:]) as context:
+            code = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
     except click.ClickException as error:
         told = error.format_message().rstrip(".")
         verb = error.ctx.info_name if isinstance(error, click.UsageError) and error.ctx and error.ctx.parent else ""
@@ -78,13 +83,13 @@ def main() -> None:
     except HarnessError as error:
         print(f"harness: {_one_line(str(error))}", file=sys.stderr)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.exceptions.Abort):
         print("harness: interrupted; the same command continues where it stopped", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) went away: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = PIPE_CLOSED
     except Exception as error:
         if os.environ.get("HARNESS_DEBUG"):
             traceback.print_exc()

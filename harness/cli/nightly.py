@@ -11,7 +11,7 @@ import click
 from harness.cli.output import safe, show_matrix, show_summary, write_report
 from harness.config.nightly_file import load_nightly
 from harness.reports.terminal import listener_for
-from harness.runs.nightly import run_night, timer_units
+from harness.runs.nightly import run_night, timer_units, worst_code
 from harness.runs.workshop import Workshop
 
 
@@ -40,5 +40,4 @@ def nightly_command(config: Path | None, install: bool) -> int:
             click.echo("\nno last night to compare with")
         if result.error is not None:
             click.echo(f"failed: {safe(str(result.error))}")
-    codes = [result.exit_code for result in results]
-    return next((code for code in (1, 3, 2, 4) if code in codes), 0)
+    return worst_code(result.exit_code for result in results)

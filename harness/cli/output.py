@@ -60,7 +60,7 @@ def show_plan(plan: RunPlan) -> None:
     """A run's plan: builds, boots, time, disk."""
     rows = []
     for build in plan.builds:
-        number = "n" if build.patches < 0 else str(build.patches)
+        number = str(build.patches)
         state = {True: "at hand", False: "to build", None: "to build"}[build.at_hand]
         rows.append((build.tree, number, safe(build.subject), state, "" if build.at_hand else f"{build.seconds:.0f} s"))
     print_rows(("tree", "patches", "subject", "kernel", "expected"), rows)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from harness.cli.output import safe
+from harness.model.cell import Outcome
 from harness.reports.terminal import listener_for
 from harness.runs.repro import alike, repro_task, run_repro
 from harness.runs.workshop import Workshop
@@ -19,7 +20,7 @@ from harness.runs.workshop import Workshop
 def repro_command(cell: str, only_print: bool, times: int) -> int:
     """Print and run the QEMU command line that repeats CELL (a beginning of its key suffices).
 
-    Exit code 0: the recorded outcome and titles came again; 4: they did not.
+    Exit code 0: the recorded outcome and titles came again; 4: they did not; 3: QEMU failed each time.
     """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
@@ -28,10 +29,14 @@ def repro_command(cell: str, only_print: bool, times: int) -> int:
         if only_print:
             return 0
         same = 0
+        results = []
         for _ in range(times):
             result = run_repro(workshop, task)
+            results.append(result)
             same += alike(recorded, result)
             click.echo(f"{result.outcome}: {safe(result.reason)}")
     click.echo(f"recorded: {recorded.outcome}: {safe(recorded.reason)}")
     click.echo(f"reproduced {same} of {times}")
+    if all(result.outcome is Outcome.HARNESS_FAILURE for result in results):
+        return 3
     return 0 if same else 4

@@ -30,9 +30,13 @@ def runs_command(series: str | None) -> int:
 @click.command("show")
 @click.argument("run", default="last")
 def show_command(run: str) -> int:
-    """Show RUN (its name, a beginning of it, or "last"): the same tables as at its end, with the same exit code."""
+    """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
+
+    A run without an end is shown as far as it got, with exit code 4.
+    """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         summary = summarize(workshop.store, workshop.store.run(run))
     show_summary(summary)
-    return summary.exit_code
+    code = summary.run.exit_code
+    return 4 if summary.run.finished is None or code is None else code

@@ -59,6 +59,14 @@ def boot_canary(boot: Boot, accelerator: Accelerator) -> CanaryResult:
     return CanaryResult(accelerator, works, reason, result.seconds)
 
 
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
 class Accelerators:
     """Remembers canary results in ``path``, keyed by what they depend on: host kernel, CPU, QEMU."""
 
@@ -67,7 +75,7 @@ class Accelerators:
         self.qemu = qemu
 
     def _machine(self) -> str:
-        return f"{platform.node()} {platform.release()} {platform.machine()} {qemu_version(self.qemu)}"
+        return f"{platform.node()} {platform.release()} {_cpu_model()} {qemu_version(self.qemu)}"
 
     def _kept(self) -> dict[str, dict[str, object]]:
         try:

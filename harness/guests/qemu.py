@@ -243,8 +243,11 @@ def _watch_guest(
             detail = f"no end within {limits.wall:.0f} s" if over else f"silent for {limits.silence:.0f} s"
             if crashed_at is not None:
                 end, detail = GuestEnd.CRASHED, ""
-            else:
+                break
+            try:
                 detail += "; " + _autopsy(folder, limits, console, watch)
+            except QemuStuck as stuck:
+                end, detail = GuestEnd.QEMU_FAILED, f"{detail}, and {stuck}"
             break
         time.sleep(POLL_SECONDS)
     seconds = time.monotonic() - started
@@ -273,6 +276,9 @@ def _autopsy(folder: Path, limits: GuestLimits, console: _Tail, watch: ConsoleWa
     before = console.size
     try:
         with _QmpBreak(folder / "qmp.sock") as qmp, socket.socket(socket.AF_UNIX) as serial:
+            status = qmp.status()
+            if status != "running":
+                raise QemuStuck(f"QEMU's own state is {status!r}")
             serial.settimeout(2.0)
             _connect(serial, folder / "console.sock")
             serial.setblocking(False)
@@ -302,6 +308,10 @@ def _connect(sock: socket.socket, path: Path) -> None:
         os.close(handle)
 
 
+class QemuStuck(Exception):
+    """QEMU itself is not at work: its guest's silence says nothing of the kernel."""
+
+
 class _QmpBreak:
     """Just enough of QMP to send a serial break; a QEMU that does not answer in time is an OSError."""
 
@@ -316,21 +326,34 @@ class _QmpBreak:
         self._client = QMPClient("harness")
         try:
             self._answer(self._client.connect(f"/proc/self/fd/{self._folder}/{self.path.name}"))
+        except TimeoutError as error:
+            self.__exit__()
+            raise QemuStuck("QEMU's monitor does not answer") from error
         except Exception as error:
             self.__exit__()
             raise OSError(f"QMP does not answer: {error or type(error).__name__}") from error
         return self
 
-    def _answer(self, question: Awaitable[object]) -> None:
-        self._loop.run_until_complete(asyncio.wait_for(question, QMP_SECONDS))
+    def _answer(self, question: Awaitable[object]) -> object:
+        return self._loop.run_until_complete(asyncio.wait_for(question, QMP_SECONDS))
+
+    def status(self) -> str:
+        """QEMU's run state; "running" is the only one in which silence is the guest's."""
+        answer = self._command("query-status")
+        return str(answer.get("status", "unknown")) if isinstance(answer, dict) else "unknown"
 
     def send_break(self, chardev: str) -> None:
+        self._command("chardev-send-break", {"id": chardev})
+
+    def _command(self, name: str, arguments: dict[str, object] | None = None) -> object:
         from qemu.qmp import QMPError
 
         try:
-            self._answer(self._client.execute("chardev-send-break", {"id": chardev}))
+            return self._answer(self._client.execute(name, arguments))
+        except TimeoutError as error:
+            raise QemuStuck("QEMU's monitor does not answer") from error
         except QMPError as error:
-            raise OSError(f"QMP refuses a serial break: {error}") from error
+            raise OSError(f"QMP refuses {name}: {error}") from error
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(Exception):  # a QEMU that is gone answers with EOFError: nothing is lost by it

@@ -56,6 +56,10 @@ class ContainerRunner(Protocol):
         """
         ...
 
+    def remove_leftovers(self) -> tuple[str, ...]:
+        """Removes containers whose harness is gone; their names."""
+        ...
+
     def command_line(self, request: ContainerRequest) -> str:
         """The equivalent ``docker run`` line, for people."""
         ...

@@ -325,7 +325,14 @@ class Store:
         cells = []
         for row in rows:
             own = {int(place): (int(p), str(line)) for place, (p, line) in json.loads(row["own_lines"]).items()}
-            values = row | {"own_lines": own, "outcome": Outcome(row["outcome"]), "result": results.get(row["cell"])}
+            outcome = Outcome(row["outcome"])
+            # A later run may have finished the cell: what failed here stays a failure of this run.
+            booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
+            values = row | {
+                "own_lines": own,
+                "outcome": outcome,
+                "result": results.get(row["cell"]) if booted else None,
+            }
             cells.append(CellRow(**values))
         return cells
 

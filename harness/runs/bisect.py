@@ -13,7 +13,8 @@ from harness.runs.preparation import PreparedTree, check_requirements, prepare_t
 from harness.runs.request import RunRequest
 from harness.runs.summary import observation
 from harness.runs.workshop import Workshop
-from harness.verdicts.bisection import BisectResult, Probe, search
+from harness.verdicts.bisection import BisectResult, Probe, runs_needed, search, steps_of
+from harness.verdicts.rates import CONFIDENCE
 
 CALIBRATION_RUNS = 3
 
@@ -85,8 +86,8 @@ class Bisect:
     def execute(self) -> BisectReport:
         """Verifies both ends, then searches.
 
-        Exit code 0: the patch is named; 4: the ends do not differ or the answer is not unique. Raises what a run
-        raises.
+        Exit code 0: the patch is named with 95 % confidence or more; 4: it is less, the ends do not differ, or the
+        answer is not unique. Raises what a run raises.
         """
         shop = self.workshop
         if not self.run.resumed:
@@ -102,15 +103,22 @@ class Bisect:
             return self._end(
                 prepared, 4, f"not seen in {bad.runs} runs of the whole series: raise --repeat or --duration"
             )
-        good = self._measure(prepared, 0, max(CALIBRATION_RUNS, bad.runs), stop_at_hit=True)
+        wanted = min(runs_needed(bad.hits, bad.runs, steps_of(total)), self.most_runs)
+        good = self._measure(prepared, 0, max(CALIBRATION_RUNS, wanted), stop_at_hit=True)
         if good.hits:
             return self._end(prepared, 4, f"the baseline shows it too ({good.hits} of {good.runs}): no patch brings it")
         if good.runs == 0:
             return self._end(prepared, 4, "the baseline cannot be tested")
         result = search(
-            total, bad, lambda k, runs: self._measure(prepared, k, runs, stop_at_hit=True), self.most_runs, shop.notice
+            total,
+            bad,
+            good,
+            lambda k, runs: self._measure(prepared, k, runs, stop_at_hit=True),
+            self.most_runs,
+            shop.notice,
         )
-        return self._report(prepared, result, 0 if result.first_bad is not None else 4)
+        sure = result.first_bad is not None and result.confidence >= CONFIDENCE
+        return self._report(prepared, result, 0 if sure else 4)
 
     def _end(self, prepared: PreparedTree, code: int, reason: str) -> BisectReport:
         return self._report(prepared, BisectResult(None, (), 0.0, reason), code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
 from harness.model.era import Era
 from harness.model.finding import Finding, Severity
 from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.stressors.own_findings import own_findings
 from harness.stressors.proof import judge
 from harness.stressors.report_port import StressorReport, parse_report
 
@@ -57,19 +60,26 @@ class _Watch:
         return self.parser.fatal_report_complete
 
 
-def run_cell(task: CellTask, progress: Callable[[str], None], cancelled: Callable[[], bool]) -> CellResult:
-    """Boots the cell's guest and says what became of it. The artefacts lie in a temporary folder below
-    ``$TMPDIR`` until the store takes them; the caller removes ``Path(result.console).parent``."""
-    folder = Path(tempfile.mkdtemp(prefix="harness-cell-"))
-    result = run_guest(task.boot, folder, task.limits, _Watch(), progress, cancelled)
-    return read_cell(task, result)
+def run_cell(
+    task: CellTask, temporary: Path, progress: Callable[[str], None], cancelled: Callable[[], bool]
+) -> CellResult:
+    """Boots the cell's guest and says what became of it. The artefacts lie in a folder of its own below ``temporary``,
+    named after this process, until the store takes them; the caller removes ``Path(result.console).parent``."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"cell-{os.getpid()}-", dir=temporary))
+    try:
+        result = run_guest(task.boot, folder, task.limits, _Watch(), progress, cancelled)
+        return read_cell(task, result)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     """The outcome from what the guest left."""
     console = _read(result.console_path)
-    findings = parse_console(console)
     report = parse_report(_read(result.report_path), task.cell.stressor)
+    findings = (*parse_console(console), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
     return CellResult(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.layout import Layout
+from harness.model.errors import InfrastructureError, UserError
 
 # Part of the cache -> what losing it costs.
 PARTS = {
@@ -58,5 +62,20 @@ def folder_size(path: Path) -> int:
 
 
 def remove(part: Removable) -> None:
-    """Removes a part; the store's locks are kept by their holders, so running builds must not be cleaned under."""
+    """Removes a part. Raises InfrastructureError where something of it is left."""
     shutil.rmtree(part.path, ignore_errors=True)
+    if part.path.exists():
+        raise InfrastructureError("could not be removed whole", where=str(part.path), remedy="whose files are they?")
+
+
+@contextmanager
+def nothing_at_work(layout: Layout) -> Iterator[None]:
+    """Holds every lock of the trees, so that nothing is removed under a build. Raises UserError when one is held."""
+    with ExitStack() as stack:
+        for path in sorted((layout.cache / "trees").glob("*.lock")):
+            handle = stack.enter_context(path.open("w"))
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError("a harness is at work with it", where=str(path), remedy="wait for its end") from None
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.model.errors import UserError
 from harness.model.observation import Observation
@@ -32,17 +33,42 @@ def compare_runs(store: Store, first: RunRow, second: RunRow) -> Matrix:
         if twin is None:
             continue
         # What the series' own line prints is nothing new here: both runs have that patch.
-        before = [Observation(o.stressor, o.titles, {}, o.untrusted) for o in twin]
-        now = [Observation(o.stressor, o.titles, {}, o.untrusted) for o in after]
+        before = [replace(seen, own={}) for seen in twin]
+        now = [replace(seen, own={}) for seen in after]
         verdicts = compare(before, now)
         compared.append(ComparedKernels(f"{column.tree} + {column.patches}", verdicts))
         codes.append(exit_code(verdicts, before, now))
-    if not compared:
+    broken = _newly_broken(store, first, second)
+    if broken:
+        codes.append(1)
+    gone = [
+        c
+        for c, _ in seen
+        if c.run == first.id and not _has(seen, second.id, c) and f"{c.tree} + {c.patches}" not in broken
+    ]
+    if gone:
+        codes.append(4)
+    if not compared and not broken:
         raise UserError(f"{first.id} and {second.id} have no kernel in common", remedy="compare runs of one series")
     code = 1 if 1 in codes else max(codes)
     words = {0: "nothing worse than in the first run", 1: "worse than the first run", 4: "not enough evidence"}
-    notes = _notes(first, second)
+    notes = (
+        *(f"{name} does not build any more" for name in broken),
+        *(f"{c.tree} + {c.patches} is not in the second run" for c in gone),
+        *_notes(first, second),
+    )
     return Matrix(f"{first.id} and {second.id}", *_table(seen), tuple(compared), notes, code, words[code])
+
+
+def _has(seen: Sequence[_Seen], run: str, column: MatrixColumn) -> bool:
+    return any(c.run == run and (c.tree, c.patches) == (column.tree, column.patches) for c, _ in seen)
+
+
+def _newly_broken(store: Store, first: RunRow, second: RunRow) -> tuple[str, ...]:
+    """Kernels that were built in the first run and are not in the second."""
+    good = {(k.tree, k.patches) for k in store.kernels(first.id) if k.state != "failed"}
+    failed = [k for k in store.kernels(second.id) if k.state == "failed" and (k.tree, k.patches) in good]
+    return tuple(f"{k.tree} + {k.patches}" for k in failed)
 
 
 def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
@@ -62,7 +88,7 @@ def compare_trees(store: Store, series: str) -> Matrix:
     seen: list[_Seen] = []
     trees: set[str] = set()
     for run in store.runs(series):
-        if run.kind == "bisect":
+        if run.kind == "bisect" or run.finished is None:
             continue
         for column, found in _columns(store, run):
             if (column.tree in trees and all(c.run != run.id for c, _ in seen if c.tree == column.tree)) or not found:
@@ -73,7 +99,8 @@ def compare_trees(store: Store, series: str) -> Matrix:
         raise UserError(f"no results of {series} yet", remedy=f"harness run {series}")
     seen.sort(key=lambda item: (item[0].tree, item[0].patches))
     compared = []
-    worse = []
+    worse: list[str] = []
+    codes: list[int] = []
     for tree in sorted(trees):
         of_tree = [(c, o) for c, o in seen if c.tree == tree]
         base = next((o for c, o in of_tree if c.patches == 0), None)
@@ -82,9 +109,15 @@ def compare_trees(store: Store, series: str) -> Matrix:
             continue
         verdicts = compare(base, patched)
         compared.append(ComparedKernels(f"{tree} + {last.patches} against its baseline", verdicts))
+        codes.append(exit_code(verdicts, base, patched))
         worse += [tree for v in verdicts if v.verdict is Verdict.WORSE]
-    conclusion = f"worse than the baseline on {', '.join(dict.fromkeys(worse))}" if worse else "worse on no tree"
-    return Matrix(f"{series} on {', '.join(sorted(trees))}", *_table(seen), tuple(compared), (), 0, conclusion)
+    code = 1 if worse else (4 if 4 in codes or not codes else 0)
+    said = {
+        1: f"worse than the baseline on {', '.join(dict.fromkeys(worse))}",
+        4: "not enough evidence",
+        0: "worse on no tree",
+    }
+    return Matrix(f"{series} on {', '.join(sorted(trees))}", *_table(seen), tuple(compared), (), code, said[code])
 
 
 def _columns(store: Store, run: RunRow) -> list[_Seen]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,11 @@ def checks(workshop: Workshop) -> Iterator[Check]:
 
 
 def _programs(workshop: Workshop) -> Iterator[Check]:
+    prepare = workshop.layout.root / "setup" / "prepare"
+    if prepare.is_file():
+        done = subprocess.run([str(prepare), "--missing"], capture_output=True, text=True, timeout=60, check=False)
+        missing = " ".join(done.stdout.split())
+        yield Check("packages", not missing, f"missing: {missing}" if missing else "all there", "make setup")
     for program, package in (("git", "git"), ("mmdebstrap", "mmdebstrap"), ("xz", "xz-utils")):
         path = shutil.which(program)
         yield Check(program, path is not None, path or "not installed", f"apt-get install {package}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import re
 import shutil
 import threading
@@ -89,7 +90,13 @@ class Run:
         was finished before stays in the store and the run can be continued.
         """
         with self._only_one():
+            sweep(self._temporary)
             return self._execute()
+
+    @property
+    def _temporary(self) -> Path:
+        """Where guests' logs lie until the store takes them; on the store's own disk."""
+        return self.workshop.layout.results / "tmp"
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:
@@ -149,7 +156,8 @@ class Run:
         shop = self.workshop
         image = shop.image(prepared.toolchain)
         kernels: dict[int, Kernel] = {}
-        for patches in chosen:
+        for place, patches in enumerate(chosen):
+            shop.listener.event(Remaining(len(chosen) - place, 0, None))
             kernel = self._kernel(prepared, patches, image)
             if kernel is not None:
                 kernels[patches] = kernel
@@ -178,6 +186,7 @@ class Run:
                     self._step(f"build {name}", "build", expected) as step,
                     shop.library.store.lock(f"work-{prepared.worktree_name}"),
                 ):
+                    shop.runner.remove_leftovers()  # of a harness that was killed while it held the lock
                     worktree(shop, prepared).check_out(prefix)
                     kernel = shop.builder.build(build, step.progress)
                     step.done(f"built in {kernel.seconds:.0f} s" + (" (incremental)" if kernel.incremental else ""))
@@ -201,7 +210,8 @@ class Run:
         if not kernels:
             return
         tasks = self._tasks(prepared, kernels, repeats)
-        todo: list[tuple[CellTask, int, Kernel]] = []
+        # Prefixes that change nothing compiled have one kernel image and so one cell: it is booted once for all.
+        todo: dict[str, tuple[CellTask, list[int]]] = {}
         for task, patches, kernel in tasks:
             blocked = self._blocked(prepared, task.stressor, kernel)
             if blocked:
@@ -211,8 +221,8 @@ class Run:
             if known is not None:
                 self._record(prepared, patches, task.cell, known.outcome, known.reason, known, True)
             else:
-                todo.append((task, patches, kernel))
-        self._boot(prepared, todo)
+                todo.setdefault(task.cell.key, (task, []))[1].append(patches)
+        self._boot(prepared, list(todo.values()))
 
     def _tasks(
         self, prepared: PreparedTree, kernels: dict[int, Kernel], repeats: Sequence[int]
@@ -241,7 +251,9 @@ class Run:
                         accelerator=accelerator,
                     )
                     task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
-                    keyed = replace(cell, arguments_digest=arguments_digest(task.boot))
+                    # A rule of proof that was changed judges anew.
+                    digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
+                    keyed = replace(cell, arguments_digest=digest_of_all.hexdigest())
                     tasks.append((replace(task, cell=keyed), patches, kernel))
         return tasks
 
@@ -272,22 +284,23 @@ class Run:
         missing = missing_options(stressor, has, names)
         return f"needs {', '.join('CONFIG_' + option for option in missing)}" if missing else ""
 
-    def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, int, Kernel]]) -> None:
+    def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:
         shop = self.workshop
         at_once = self.request.jobs or max(1, shop.settings.jobs // 4)
         left = len(todo)
         pool = ThreadPoolExecutor(max_workers=at_once)
-        running: dict[Future[CellResult], tuple[CellTask, int]] = {}
+        running: dict[Future[CellResult], tuple[CellTask, list[int]]] = {}
         waiting = list(todo)
         try:
             while waiting or running:
                 while waiting and len(running) < at_once:
-                    task, patches, _ = waiting.pop(0)
+                    task, patches = waiting.pop(0)
                     check_disk(shop.layout.results, shop.layout.cache)
-                    running[pool.submit(self._one_cell, task, patches)] = (task, patches)
+                    running[pool.submit(self._one_cell, task)] = (task, patches)
                 shop.listener.event(Remaining(0, left, self._expected(todo, left)))
                 finished, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-                for future in finished:
+                # What is finished is kept before an error of another guest is let out.
+                for future in sorted(finished, key=lambda done: done.exception() is not None):
                     task, patches = running.pop(future)
                     left -= 1
                     self._keep(prepared, patches, task, future.result())
@@ -297,30 +310,28 @@ class Run:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _expected(self, todo: Sequence[tuple[CellTask, int, Kernel]], left: int) -> float | None:
-        times = [
-            self.workshop.store.usual_seconds(task.stressor.name) or task.cell.seconds + 10.0 for task, _, _ in todo
-        ]
+    def _expected(self, todo: Sequence[tuple[CellTask, list[int]]], left: int) -> float | None:
+        times = [self.workshop.store.usual_seconds(task.stressor.name) or task.cell.seconds + 10.0 for task, _ in todo]
         return sum(times) / len(times) * left if times else None
 
-    def _one_cell(self, task: CellTask, patches: int) -> CellResult:
+    def _one_cell(self, task: CellTask) -> CellResult:
         cell = task.cell
-        label = f"boot {cell.tree} + {patches} {cell.stressor} seed {cell.seed}"
+        label = f"boot {cell.tree} + {cell.patches} {cell.stressor} seed {cell.seed}"
         expected = self.workshop.store.usual_seconds(cell.stressor)
         with self._step(f"{label} #{cell.repeat}", "boot", expected) as step:
-            result = run_cell(task, step.progress, self._cancelled.is_set)
+            result = run_cell(task, self._temporary, step.progress, self._cancelled.is_set)
             good = result.outcome in (Outcome.PASS, Outcome.NOT_IN_THIS_KERNEL)
             step.done(f"{result.outcome}: {result.reason}" if result.reason else result.outcome.value, good)
         return result
 
-    def _keep(self, prepared: PreparedTree, patches: int, task: CellTask, result: CellResult) -> None:
+    def _keep(self, prepared: PreparedTree, prefixes: Sequence[int], task: CellTask, result: CellResult) -> None:
         try:
-            if result.outcome is Outcome.HARNESS_FAILURE:
-                # Not a result of the kernel: it is told in the run, and the cell is tried again the next time.
-                self._record(prepared, patches, task.cell, result.outcome, result.reason, None, False)
-                return
-            kept = self.workshop.store.put_cell(task.cell, result, time.time())
-            self._record(prepared, patches, task.cell, kept.outcome, kept.reason, kept, False)
+            kept: CellResult | None = None
+            # A harness failure is not a result of the kernel: it is told in the run, and tried again the next time.
+            if result.outcome is not Outcome.HARNESS_FAILURE:
+                kept = self.workshop.store.put_cell(task.cell, result, time.time())
+            for place, patches in enumerate(prefixes):
+                self._record(prepared, patches, task.cell, result.outcome, result.reason, kept, place > 0)
         finally:
             shutil.rmtree(Path(result.console).parent, ignore_errors=True)
 
@@ -421,6 +432,14 @@ def source_locations(finding: Finding) -> tuple[str, ...]:
         text = line.replace("/source/", "").replace("../", "")
         found += [f"{file}:{number}" for file, number in _LOCATION.findall(text)]
     return tuple(dict.fromkeys(found))
+
+
+def sweep(folder: Path) -> None:
+    """Removes the guests' folders of harnesses that are gone."""
+    for path in folder.glob("cell-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def check_disk(*folders: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +29,12 @@ class NightResult:
 
     @property
     def exit_code(self) -> int:
-        """Worst first: an error's own code, else worse than last night, else the run's."""
+        """An error's own code, else the worse of the run's and of the comparison's."""
         if self.error is not None:
             return self.error.exit_code
-        if self.against is not None:
-            return self.against.exit_code
-        return self.summary.exit_code if self.summary else 3
+        codes = [self.summary.exit_code if self.summary else 3]
+        codes += [self.against.exit_code] if self.against is not None else []
+        return worst_code(codes)
 
 
 @contextmanager
@@ -75,6 +75,12 @@ def _one(workshop: Workshop, request: RunRequest) -> NightResult:
     summary = Run(workshop, request, unfinished, kind="nightly").execute()
     against = compare_runs(workshop.store, last, summary.run) if last is not None else None
     return NightResult(name, summary, against)
+
+
+def worst_code(codes: Iterable[int]) -> int:
+    """The exit code that says most of several: worse, failed, mistaken, undecided, good."""
+    found = set(codes)
+    return next((code for code in (1, 3, 2, 4) if code in found), 0)
 
 
 def timer_units(command: str, folder: Path, at: str) -> str:

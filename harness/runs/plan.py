@@ -19,7 +19,7 @@ from harness.runs.preparation import (
     prepare_tree,
     series_trees,
 )
-from harness.runs.request import RunRequest
+from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.workshop import Workshop
 
 # Measured on two cores with GCC 12 and the configuration of this repository, in seconds and bytes: used until the
@@ -59,7 +59,7 @@ class RunPlan:
 
 
 def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
-    """The plan of a request. Fetches nothing: a tree that is not here yet is a note."""
+    """The plan of a request. Fetches no tree: one that is not here yet is a note."""
     spec = workshop.catalogue.series(request.series)
     stressors = chosen_stressors(workshop, spec, request)
     builds: list[PlannedBuild] = []
@@ -69,7 +69,9 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         definition = workshop.catalogue.tree(tree.tree)
         if workshop.library.present(definition) is None:
             notes.append(f"{tree.tree} is not here yet: it would be fetched from {definition.sources[0].location}")
-            builds += [_unknown(workshop, tree.tree, place) for place in range(2)]
+            builds += [
+                _unknown(workshop, tree.tree, number) for number in chosen_prefixes(request.patches, spec.patches)
+            ]
             continue
         try:
             prepared = prepare_tree(workshop, spec, tree, request)
@@ -97,9 +99,17 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
     )
 
 
-def _unknown(workshop: Workshop, tree: str, place: int) -> PlannedBuild:
-    subject = "baseline" if place == 0 else "the series"
-    return PlannedBuild(tree, -place, subject, None, _build_seconds(workshop, tree, place > 0))
+def _unknown(workshop: Workshop, tree: str, patches: int) -> PlannedBuild:
+    subject = "baseline" if patches == 0 else f"{patches} patches of the series"
+    return PlannedBuild(tree, patches, subject, None, _build_seconds(workshop, tree, patches > 0))
+
+
+def _initrd_at_hand(workshop: Workshop, compressed: bool) -> Path:
+    """The newest initramfs of that form, or a name that says that it is made by the first run."""
+    found = sorted(
+        workshop.initramfs_folder.glob("*.cpio.gz" if compressed else "*.cpio"), key=lambda p: p.stat().st_mtime
+    )
+    return found[-1] if found else Path("INITRAMFS-MADE-BY-THE-FIRST-RUN")
 
 
 def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
@@ -140,6 +150,10 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
     """The docker and QEMU command lines of a run, each after a comment that says what it is for."""
     spec = workshop.catalogue.series(request.series)
     stressors = chosen_stressors(workshop, spec, request)
+    known = None if request.accelerator != "auto" else workshop.accelerators.known(Accelerator.KVM)
+    accelerator = Accelerator(request.accelerator) if request.accelerator != "auto" else Accelerator.TCG
+    if known is not None and known.works:
+        accelerator = Accelerator.KVM
     for tree in series_trees(spec, request.trees, workshop):
         definition = workshop.catalogue.tree(tree.tree)
         if workshop.library.present(definition) is None:
@@ -163,7 +177,7 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
                 words = boot_words(
                     prepared.era.boot_args, guest, stressor.name, seconds, request.seed, max(2, guest.cpus)
                 )
-                initrd = workshop.initramfs_folder / ("initramfs.cpio" + (".gz" if prepared.era.initramfs_gzip else ""))
-                boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, Accelerator.TCG, words)
+                initrd = _initrd_at_hand(workshop, prepared.era.initramfs_gzip)
+                boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, accelerator, words)
                 yield f"# boot {tree.tree} + {patches}, {stressor.name}"
                 yield printable(boot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,15 @@ from harness.intake.sources import read_series
 from harness.model.build import Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
-from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
+from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
 from harness.model.tree import Prefix, Tree, TreeContent
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import SeriesConflict, baseline, prefixes
 from harness.trees.worktrees import Worktree
+
+RETRY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,26 @@ def series_for(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, mail: str
         if not local.exists():
             raise UserError(f"mail: {spec.name}: names nothing that exists ({local})", where=workshop.settings.where)
         return read_series(spec.name, [local], expected=spec)
-    return fetch_series(spec, workshop.layout.cache / "mail")
+    return _fetched(workshop, spec)
+
+
+def _fetched(workshop: Workshop, spec: SeriesSpec) -> Series:
+    """The series from its list archive. A failure is remembered for an hour: a machine without network must not wait
+    for time-outs at every run."""
+    failed = workshop.layout.cache / "mail" / f"{spec.name}.failed"
+    try:
+        age = time.time() - failed.stat().st_mtime
+        if 0 <= age < RETRY_SECONDS:
+            raise InfrastructureError(failed.read_text()[:1000])
+    except OSError:
+        pass
+    try:
+        return fetch_series(spec, workshop.layout.cache / "mail")
+    except HarnessError as error:
+        # What an archive answers, a "no such mail" of a proxy too, is no mistake of the user's.
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.write_text(str(error))
+        raise InfrastructureError(error.what, where=error.where, remedy=error.remedy) from error
 
 
 def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request: RunRequest) -> PreparedTree:

@@ -51,7 +51,7 @@ def run_repro(workshop: Workshop, task: CellTask) -> CellResult:
     """Runs the cell once more. Nothing of it goes into the store."""
     cell = task.cell
     with Step(workshop, f"boot {cell.tree} + {cell.patches} {cell.stressor} seed {cell.seed}", "boot", None) as step:
-        result = run_cell(task, step.progress, lambda: False)
+        result = run_cell(task, workshop.layout.results / "tmp", step.progress, lambda: False)
         step.done(f"{result.outcome}: {result.reason}")
     shutil.rmtree(Path(result.console).parent, ignore_errors=True)
     return result

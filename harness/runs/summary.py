@@ -11,7 +11,7 @@ from harness.model.observation import Observation
 from harness.model.verdict import Verdict
 from harness.results.store import CellRow, RunRow, Store
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
-from harness.verdicts.compare import compare, exit_code
+from harness.verdicts.compare import compare, exit_code, one_sided
 
 HANG_TITLE = "guest hung"
 
@@ -80,6 +80,9 @@ def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, 
                 )
                 continue
             if kernel.row.patches == 0:
+                booted = [c.result for c in kernel.cells if c.result is not None]
+                if booted and not any(result.user_space for result in booted):
+                    undecided.append(f"{name} does not reach user space")
                 continue
             before, after = observations(base.cells), observations(kernel.cells)
             code = exit_code(kernel.verdicts, before, after)
@@ -88,9 +91,12 @@ def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, 
                 worse += [f"{name}: {v.title}" for v in kernel.verdicts if v.verdict is Verdict.WORSE]
             elif code == 4:
                 open_titles = [v.title for v in kernel.verdicts if v.verdict is Verdict.UNDECIDED]
-                if not open_titles and any(seen.panicked for seen in after):
-                    open_titles = ["both kernels panic, so neither ran to the end"]
-                undecided.append(f"{name}: {', '.join(open_titles) or 'no stressor was exercised on both kernels'}")
+                if any(seen.panicked for seen in after):
+                    open_titles.append("it panics as the baseline does, so neither ran to the end")
+                unpaired = one_sided(before, after)
+                if unpaired:
+                    open_titles.append(f"{', '.join(unpaired)} counted on one of the two kernels only")
+                undecided.append(f"{name}: {', '.join(open_titles) or 'no stressor counted on both kernels'}")
     if worse:
         return 1, f"worse than the baseline: {_listed(worse)}"
     if failed:

@@ -133,7 +133,7 @@ def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, fil
         return None
     commit = applied[patches].commit
     try:
-        told = store.git("blame", "--porcelain", "-L", f"{line},{line}", commit, "--", file)
+        told = store.git("blame", "-w", "-M", "-C", "--porcelain", "-L", f"{line},{line}", commit, "--", file)
     except git.GitCommandError:
         return None
     origin = told.split(" ", 1)[0]

@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import git
+
 from harness.config.package_mirror import machine_mirror
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable
 from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree, TreeContent
-from harness.trees.object_store import ObjectStore
+from harness.trees.object_store import ObjectStore, git_reason
 
 Report = Callable[[str], None]
 
@@ -81,9 +83,17 @@ class TreeLibrary:
         if content is None:
             remedy = f"harness tree fetch {tree.name}"
             raise TreeUnavailable("not fetched yet", where=f"tree {tree.name}", remedy=remedy)
-        if self.store.tree_of(content.commit) != content.tree_id:
+        try:
+            self.store.git("fsck", "--no-dangling", "--no-progress", content.commit)
+            same = self.store.tree_of(content.commit) == content.tree_id
+        except git.GitCommandError as error:
+            raise TreeUnavailable(
+                f"its objects are damaged: {git_reason(error)}",
+                where=f"tree {tree.name}",
+                remedy=f"harness clean trees work; harness tree fetch {tree.name}",
+            ) from error
+        if not same:
             raise TreeUnavailable("the stored commit has another tree than recorded", where=f"tree {tree.name}")
-        self.store.git("fsck", "--no-dangling", "--no-progress", content.commit)
         pins = [pin for source in tree.sources for pin in source.pins if pin.kind is not PinKind.SHA256]
         if content.pinned and pins and not any(self._holds(pin, content) for pin in pins):
             raise TreeUnavailable(f"tree id {content.tree_id} matches no pin", where=tree.where or f"tree {tree.name}")

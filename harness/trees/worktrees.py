@@ -27,7 +27,7 @@ class Worktree:
         incremental. Raises InfrastructureError.
         """
         try:
-            if not (self.source / ".git").is_file():
+            if not (self.source / ".git").is_file() or not git_dir(self.source).is_dir():
                 shutil.rmtree(self.source, ignore_errors=True)
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self.store.git("worktree", "prune")

@@ -46,20 +46,30 @@ def runs_needed(hits: int, runs: int, steps: int, risk: float = 0.05) -> int:
     return max(1, math.ceil(math.log(risk / max(1, steps)) / math.log(1.0 - low)))
 
 
+def steps_of(total: int) -> int:
+    """Probes that a binary search over ``total`` patches takes."""
+    return max(1, math.ceil(math.log2(max(2, total))))
+
+
 def search(
-    total: int, bad: Probe, measure: Callable[[int, int], Probe], most_runs: int, told: Callable[[str], None]
+    total: int,
+    bad: Probe,
+    good: Probe,
+    measure: Callable[[int, int], Probe],
+    most_runs: int,
+    told: Callable[[str], None],
 ) -> BisectResult:
-    """Binary search between the clean baseline (0) and the bad end (``total``), both verified by the caller.
+    """Binary search between the clean baseline (``good``) and the end of the series (``bad``), as the caller measured
+    them.
 
     ``measure(patches, runs)`` runs a prefix until ``runs`` runs are clean or one hits. A prefix that cannot be tested
     is stepped around.
     """
-    steps = max(1, math.ceil(math.log2(max(2, total))))
-    needed = min(runs_needed(bad.hits, bad.runs, steps), most_runs)
+    needed = min(runs_needed(bad.hits, bad.runs, steps_of(total)), most_runs)
     # The low end here too: a share seen in few runs must not make the answer surer than it is.
     share = rate(bad.hits, bad.runs, ONE_SIDED).low
     good_end, bad_end = 0, total
-    confidence = 1.0
+    confidence = 1.0 - (1.0 - share) ** good.runs
     untestable: set[int] = set()
     while bad_end - good_end > 1:
         inside = [k for k in range(good_end + 1, bad_end) if k not in untestable]
@@ -68,10 +78,10 @@ def search(
         middle = min(inside, key=lambda k: abs(2 * k - good_end - bad_end))
         told(f"patches {good_end + 1} to {bad_end} are left; testing {middle} with up to {needed} runs")
         probe = measure(middle, needed)
-        if probe.runs == 0:
-            untestable.add(middle)
-        elif probe.hits:
+        if probe.hits:
             bad_end = middle
+        elif probe.runs < needed:
+            untestable.add(middle)  # too few of its runs count to call it clean
         else:
             good_end = middle
             confidence *= 1.0 - (1.0 - share) ** probe.runs

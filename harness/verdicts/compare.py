@@ -59,8 +59,12 @@ def exit_code(verdicts: Sequence[TitleVerdict], before: Sequence[Observation], a
         return 4
     if any(o.panicked for o in after):
         return 4  # as often as on the baseline, but a kernel that panics is not a clean one
-    exercised = {o.stressor for o in before} & {o.stressor for o in after}
-    return 0 if exercised else 4
+    return 4 if one_sided(before, after) or not after else 0
+
+
+def one_sided(before: Sequence[Observation], after: Sequence[Observation]) -> tuple[str, ...]:
+    """Stressors that counted on one of the two kernels only: of them nothing can be said."""
+    return tuple(sorted({o.stressor for o in before} ^ {o.stressor for o in after}))
 
 
 def is_suspect(before: Rate, after: Rate) -> bool:

@@ -61,6 +61,10 @@ class LocalRunner:
         sink(done.stdout)
         return ContainerResult(done.returncode, round(time.monotonic() - started, 3))
 
+    def remove_leftovers(self) -> tuple[str, ...]:
+        """Commands on the spot leave nothing."""
+        return ()
+
     def command_line(self, request: ContainerRequest) -> str:
         """As a docker line."""
         mounts = " ".join(f"-v {m.host}:{m.container}{':ro' if m.read_only else ''}" for m in request.mounts)

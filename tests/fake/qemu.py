@@ -179,7 +179,8 @@ def monitor(mute: bool) -> None:
                         # One object after the other, with or without line ends.
                         command, end = json.JSONDecoder().raw_decode(text.lstrip())
                         text = text.lstrip()[end:]
-                        answer = {"return": {}} | ({"id": command["id"]} if "id" in command else {})
+                        status = {"status": "running"} if command["execute"] == "query-status" else {}
+                        answer = {"return": status} | ({"id": command["id"]} if "id" in command else {})
                         peer.sendall(json.dumps(answer).encode() + b"\r\n")
                         if command["execute"] == "chardev-send-break":
                             with open("console", "a") as console:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.verdicts.bisection import BisectResult, Probe, runs_needed, search
+from harness.verdicts.bisection import BisectResult, Probe, runs_needed, search, steps_of
 
 CALIBRATION_RUNS = 3
 
@@ -31,7 +31,10 @@ def simulated(
 
     hits = sum(chance.random() < share for _ in range(CALIBRATION_RUNS))
     bad = Probe(total, hits, CALIBRATION_RUNS)
-    return search(total, bad, measure, 40, lambda text: None) if hits else bad
+    if not hits:
+        return bad
+    good = measure(0, runs_needed(hits, CALIBRATION_RUNS, steps_of(total)))
+    return search(total, bad, good, measure, 40, lambda text: None)
 
 
 def results(total: int, share: float, seeds: int) -> list[tuple[int, BisectResult]]:
@@ -89,7 +92,7 @@ def test_probes_grow_with_the_logarithm() -> None:
         return Probe(patches, int(patches >= 700), runs)
 
     quiet: Callable[[str], None] = lambda text: None  # noqa: E731
-    assert search(1000, Probe(1000, 3, 3), measure, 10, quiet).first_bad == 700
+    assert search(1000, Probe(1000, 3, 3), Probe(0, 0, 5), measure, 10, quiet).first_bad == 700
     assert len(probes) <= 10
 
 
