@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from harness.cli.output import show_matrix, write_matrix
+from harness.cli.output import show_comparison, write_comparison
 from harness.model.errors import UserError
 from harness.reports.terminal import listener_for
 from harness.runs.comparison import compare_runs, compare_trees
@@ -24,10 +24,10 @@ def compare_command(names: tuple[str, ...], over_trees: str | None, html: bool) 
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         if over_trees:
-            matrix = compare_trees(workshop.store, workshop.catalogue.series(over_trees).name)
+            comparison = compare_trees(workshop.store, workshop.catalogue.series(over_trees).name)
         else:
-            matrix = compare_runs(workshop.store, workshop.store.run(names[0]), workshop.store.run(names[1]))
-        show_matrix(matrix)
+            comparison = compare_runs(workshop.store, workshop.store.run(names[0]), workshop.store.run(names[1]))
+        show_comparison(comparison)
         if html:
-            click.echo(f"\nreport: {write_matrix(workshop, matrix)}")
-    return matrix.exit_code
+            click.echo(f"\nreport: {write_comparison(workshop, comparison)}")
+    return comparison.exit_code

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import safe, show_matrix, show_summary, write_report
+from harness.cli.output import safe, show_comparison, show_summary, write_report
 from harness.config.nightly_file import load_nightly
 from harness.reports.terminal import listener_for
 from harness.runs.nightly import run_night, timer_units, worst_code
@@ -35,7 +35,7 @@ def nightly_command(config: Path | None, install: bool) -> int:
             click.echo(f"report: {write_report(workshop, result.summary)}")
         if result.against is not None:
             click.echo("\nagainst the last night:")
-            show_matrix(result.against)
+            show_comparison(result.against)
         elif result.error is None:
             click.echo("\nno last night to compare with")
         if result.error is not None:

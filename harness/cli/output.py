@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from harness.model.errors import UserError
 from harness.reports import tables
-from harness.reports.comparison import Column, Comparison, TitleRow
 from harness.reports.html import ReportContext, compare_page, run_page
 from harness.reports.wording import clean as safe
-from harness.results.matrix import Matrix
+from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
 from harness.runs.plan import RunPlan
 from harness.runs.workshop import Workshop
 
-__all__ = ["print_rows", "safe", "show_matrix", "show_plan", "show_summary", "write_matrix", "write_report"]
+__all__ = ["print_rows", "safe", "show_comparison", "show_plan", "show_summary", "write_comparison", "write_report"]
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -33,27 +31,9 @@ def show_summary(summary: RunSummary) -> None:
     tables.show(sys.stdout, tables.run_result(summary))
 
 
-def comparison_of(matrix: Matrix) -> Comparison:
-    """The comparison as reports take it."""
-    several = len({column.run for column in matrix.columns}) > 1
-    columns = tuple(
-        Column(f"{c.tree} + {c.patches}" + (f" ({c.run})" if several else ""), f"{c.runs} counted runs of {c.run}")
-        for c in matrix.columns
-    )
-    rows = tuple(TitleRow(row.title, tuple(r if r.runs else None for r in row.rates)) for row in matrix.rows)
-    verdicts = tuple(
-        replace(verdict, evidence=f"{kernels.name}: {verdict.evidence}")
-        for kernels in matrix.compared
-        for verdict in kernels.verdicts
-    )
-    return Comparison(matrix.title, columns, rows, verdicts, matrix.exit_code, matrix.conclusion)
-
-
-def show_matrix(matrix: Matrix) -> None:
+def show_comparison(value: Comparison) -> None:
     """A comparison's tables and conclusion."""
-    tables.show(sys.stdout, tables.comparison(comparison_of(matrix)))
-    for note in matrix.notes:
-        click.echo(f"note: {safe(note)}")
+    tables.show(sys.stdout, tables.comparison(value))
 
 
 def show_plan(plan: RunPlan) -> None:
@@ -79,10 +59,10 @@ def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = 
     return _write(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
 
 
-def write_matrix(workshop: Workshop, matrix: Matrix) -> Path:
+def write_comparison(workshop: Workshop, value: Comparison) -> Path:
     """Writes a comparison's HTML file and returns its path."""
-    name = "".join(c if c.isalnum() or c in "-." else "-" for c in matrix.title)[:120]
-    page = compare_page(comparison_of(matrix), report_context(workshop))
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in value.heading)[:120]
+    page = compare_page(value, report_context(workshop))
     return _write(workshop.layout.results / "reports" / f"compare-{name}.html", page)
 
 

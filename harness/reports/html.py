@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.reports.comparison import Comparison
 from harness.reports.run_view import Excerpt, run_view
 from harness.reports.wording import (
     OUTCOME_ORDER,
@@ -22,6 +21,7 @@ from harness.reports.wording import (
     share,
     verdict_mark,
 )
+from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
 
 if TYPE_CHECKING:

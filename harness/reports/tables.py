@@ -15,7 +15,6 @@ from rich.text import Text
 
 from harness.model.finding import Finding
 from harness.model.verdict import Rate, TitleVerdict, Verdict
-from harness.reports.comparison import Comparison
 from harness.reports.folding import Fold, fold, verdict_titles
 from harness.reports.wording import (
     TONE_STYLES,
@@ -27,6 +26,7 @@ from harness.reports.wording import (
     share,
     verdict_mark,
 )
+from harness.results.comparison import Comparison
 from harness.results.store import KernelRow
 from harness.results.summary import RunSummary, TreeSummary
 
@@ -194,6 +194,7 @@ def comparison(value: Comparison) -> Group:
             table.add_row(*_verdict_cells(verdict))
         parts += [Text(""), table]
     parts += [Text(f"{clean(name)}  unavailable: {clean(why)}") for name, why in value.unavailable]
+    parts += [Text(f"note: {clean(note)}") for note in value.notes]
     return Group(*parts, Text(""), conclusion_line(value.exit_code, value.conclusion))
 
 

@@ -3,65 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.model.errors import UserError
 from harness.model.observation import Observation
-from harness.model.verdict import Verdict
-from harness.results.matrix import ComparedKernels, Matrix, MatrixColumn, MatrixRow
+from harness.model.verdict import Rate, TitleVerdict
+from harness.results.comparison import Column, Comparison, TitleRow
 from harness.results.store import CellRow, RunRow, Store
 from harness.runs.summary import observations
 from harness.verdicts.compare import compare, exit_code
 from harness.verdicts.rates import rate
 
-_Seen = tuple[MatrixColumn, list[Observation]]
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One kernel of one run with its counted cells."""
+
+    run: str
+    tree: str
+    patches: int
+    found: tuple[Observation, ...]
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.tree} + {self.patches}"
 
 
-def compare_runs(store: Store, first: RunRow, second: RunRow) -> Matrix:
+def compare_runs(store: Store, first: RunRow, second: RunRow) -> Comparison:
     """The second run held against the first, kernel by kernel; exit code 1 where it is worse, 4 where undecided.
 
     Raises UserError when they have no kernel (tree and number of patches) in common.
     """
-    seen = _columns(store, first) + _columns(store, second)
-    compared, codes = [], []
-    for column, after in seen:
-        if column.run != second.id:
-            continue
-        twin = next(
-            (o for c, o in seen if c.run == first.id and (c.tree, c.patches) == (column.tree, column.patches)), None
-        )
-        if twin is None:
+    before, after = _kernels(store, first), _kernels(store, second)
+    verdicts: list[TitleVerdict] = []
+    codes: list[int] = []
+    for now in after:
+        then = next((seen for seen in before if seen.kernel == now.kernel), None)
+        if then is None:
             continue
         # What the series' own line prints is nothing new here: both runs have that patch.
-        before = [replace(seen, own={}) for seen in twin]
-        now = [replace(seen, own={}) for seen in after]
-        verdicts = compare(before, now)
-        compared.append(ComparedKernels(f"{column.tree} + {column.patches}", verdicts))
-        codes.append(exit_code(verdicts, before, now))
+        was = [replace(seen, own={}) for seen in then.found]
+        found = [replace(seen, own={}) for seen in now.found]
+        judged = compare(was, found)
+        verdicts += _named(now.kernel, judged)
+        codes.append(exit_code(judged, was, found))
     broken = _newly_broken(store, first, second)
-    if broken:
-        codes.append(1)
-    gone = [
-        c
-        for c, _ in seen
-        if c.run == first.id and not _has(seen, second.id, c) and f"{c.tree} + {c.patches}" not in broken
-    ]
-    if gone:
-        codes.append(4)
-    if not compared and not broken:
+    gone = [seen.kernel for seen in before if seen.kernel not in {*broken, *(now.kernel for now in after)}]
+    codes += [1] * len(broken) + [4] * len(gone)
+    if not codes:
         raise UserError(f"{first.id} and {second.id} have no kernel in common", remedy="compare runs of one series")
     code = 1 if 1 in codes else max(codes)
     words = {0: "nothing worse than in the first run", 1: "worse than the first run", 4: "not enough evidence"}
     notes = (
-        *(f"{name} does not build any more" for name in broken),
-        *(f"{c.tree} + {c.patches} is not in the second run" for c in gone),
+        *(f"{kernel} does not build any more" for kernel in broken),
+        *(f"{kernel} is not in the second run" for kernel in gone),
         *_notes(first, second),
     )
-    return Matrix(f"{first.id} and {second.id}", *_table(seen), tuple(compared), notes, code, words[code])
+    seen = (*before, *after)
+    heading = f"{first.id} and {second.id}"
+    return Comparison(heading, _columns(seen), _rows(seen), tuple(verdicts), code, words[code], notes=notes)
 
 
-def _has(seen: Sequence[_Seen], run: str, column: MatrixColumn) -> bool:
-    return any(c.run == run and (c.tree, c.patches) == (column.tree, column.patches) for c, _ in seen)
+def _named(name: str, verdicts: Sequence[TitleVerdict]) -> list[TitleVerdict]:
+    return [replace(verdict, evidence=f"{name}: {verdict.evidence}") for verdict in verdicts]
 
 
 def _newly_broken(store: Store, first: RunRow, second: RunRow) -> tuple[str, ...]:
@@ -83,59 +87,59 @@ def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def compare_trees(store: Store, series: str) -> Matrix:
+def compare_trees(store: Store, series: str) -> Comparison:
     """The newest results of a series on each tree it was run on. Raises UserError when there are none."""
     seen: list[_Seen] = []
-    trees: set[str] = set()
     for run in store.runs(series):
         if run.kind == "bisect" or run.finished is None:
             continue
-        for column, found in _columns(store, run):
-            if (column.tree in trees and all(c.run != run.id for c, _ in seen if c.tree == column.tree)) or not found:
-                continue
-            trees.add(column.tree)
-            seen.append((column, found))
+        done = {known.tree for known in seen}
+        seen += [kernel for kernel in _kernels(store, run) if kernel.tree not in done and kernel.found]
     if not seen:
         raise UserError(f"no results of {series} yet", remedy=f"harness run {series}")
-    seen.sort(key=lambda item: (item[0].tree, item[0].patches))
-    compared = []
-    worse: list[str] = []
-    codes: list[int] = []
-    for tree in sorted(trees):
-        of_tree = [(c, o) for c, o in seen if c.tree == tree]
-        base = next((o for c, o in of_tree if c.patches == 0), None)
-        last, patched = of_tree[-1]
-        if base is None or last.patches == 0:
+    seen.sort(key=lambda kernel: (kernel.tree, kernel.patches))
+    trees = list(dict.fromkeys(kernel.tree for kernel in seen))
+    verdicts: list[TitleVerdict] = []
+    codes: dict[str, int] = {}
+    for tree in trees:
+        of_tree = [kernel for kernel in seen if kernel.tree == tree]
+        base, last = of_tree[0], of_tree[-1]
+        if base.patches or not last.patches:
             continue
-        verdicts = compare(base, patched)
-        compared.append(ComparedKernels(f"{tree} + {last.patches} against its baseline", verdicts))
-        codes.append(exit_code(verdicts, base, patched))
-        worse += [tree for v in verdicts if v.verdict is Verdict.WORSE]
-    code = 1 if worse else (4 if 4 in codes or not codes else 0)
-    said = {
-        1: f"worse than the baseline on {', '.join(dict.fromkeys(worse))}",
-        4: "not enough evidence",
-        0: "worse on no tree",
-    }
-    return Matrix(f"{series} on {', '.join(sorted(trees))}", *_table(seen), tuple(compared), (), code, said[code])
+        judged = compare(base.found, last.found)
+        verdicts += _named(f"{last.kernel} against its baseline", judged)
+        codes[tree] = exit_code(judged, base.found, last.found)
+    worse = [tree for tree, code in codes.items() if code == 1]
+    code = 1 if worse else (4 if 4 in codes.values() or not codes else 0)
+    words = {1: f"worse than the baseline on {', '.join(worse)}", 4: "not enough evidence", 0: "worse on no tree"}
+    heading = f"{series} on {', '.join(trees)}"
+    return Comparison(heading, _columns(seen), _rows(seen), tuple(verdicts), code, words[code])
 
 
-def _columns(store: Store, run: RunRow) -> list[_Seen]:
+def _kernels(store: Store, run: RunRow) -> list[_Seen]:
     groups: dict[tuple[str, int], list[CellRow]] = {}
     for cell in store.run_cells(run.id):
         groups.setdefault((cell.tree, cell.patches), []).append(cell)
-    columns = []
-    for (tree, patches), cells in sorted(groups.items()):
-        found = observations(cells)
-        columns.append((MatrixColumn(run.id, tree, patches, len(found)), found))
-    return columns
+    return [
+        _Seen(run.id, tree, patches, tuple(observations(cells))) for (tree, patches), cells in sorted(groups.items())
+    ]
 
 
-def _table(seen: Sequence[_Seen]) -> tuple[tuple[MatrixColumn, ...], tuple[MatrixRow, ...]]:
-    titles = sorted({title for _, found in seen for o in found for title in o.titles})
-    rows = []
-    for title in titles:
-        rates = tuple(rate(sum(title in o.titles for o in found), len(found)) for _, found in seen)
-        first = next((c.tree for (c, _), r in zip(seen, rates, strict=True) if r.hits), "")
-        rows.append(MatrixRow(title, rates, first))
-    return tuple(column for column, _ in seen), tuple(rows)
+def _columns(seen: Sequence[_Seen]) -> tuple[Column, ...]:
+    several = len({kernel.run for kernel in seen}) > 1
+    return tuple(
+        Column(
+            f"{kernel.kernel} ({kernel.run})" if several else kernel.kernel,
+            f"{len(kernel.found)} counted runs of {kernel.run}",
+        )
+        for kernel in seen
+    )
+
+
+def _rows(seen: Sequence[_Seen]) -> tuple[TitleRow, ...]:
+    titles = sorted({title for kernel in seen for found in kernel.found for title in found.titles})
+    return tuple(TitleRow(title, tuple(_rate(title, kernel.found) for kernel in seen)) for title in titles)
+
+
+def _rate(title: str, found: Sequence[Observation]) -> Rate | None:
+    return rate(sum(title in seen.titles for seen in found), len(found)) if found else None

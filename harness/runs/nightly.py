@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.config.nightly_file import NightlySchema
 from harness.model.errors import HarnessError, InfrastructureError
-from harness.results.matrix import Matrix
+from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
 from harness.runs.comparison import compare_runs
 from harness.runs.execute import Run
@@ -24,7 +24,7 @@ class NightResult:
 
     series: str
     summary: RunSummary | None
-    against: Matrix | None
+    against: Comparison | None
     error: HarnessError | None = None
 
     @property

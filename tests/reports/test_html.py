@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.model.verdict import Rate, TitleVerdict, Verdict
-from harness.reports.comparison import Column, Comparison, TitleRow
 from harness.reports.html import ReportContext, compare_page, run_page
+from harness.results.comparison import Column, Comparison, TitleRow
 from tests.reports import sample
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "col", "wbr"}

@@ -27,7 +27,8 @@ class TitleRow:
 class Comparison:
     """Columns, titles with a rate per column, and the verdicts drawn from them, with the exit code's sentence.
 
-    ``unavailable`` are (name, why) of columns that could not be had.
+    ``unavailable`` are (name, why) of columns that could not be had; ``notes`` are what makes the columns hard to
+    compare.
     """
 
     heading: str
@@ -37,3 +38,4 @@ class Comparison:
     exit_code: int
     conclusion: str
     unavailable: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
