@@ -44,7 +44,7 @@ def compare_runs(store: Store, first: RunRow, second: RunRow) -> Comparison:
         # What the series' own line prints is nothing new here: both runs have that patch.
         was = [replace(seen, own={}) for seen in then.found]
         found = [replace(seen, own={}) for seen in now.found]
-        judged = compare(was, found)
+        judged = compare(was, found, sides=("in the first run", "in the second"))
         verdicts += _named(now.kernel, judged)
         codes.append(exit_code(judged, was, found))
     broken = _newly_broken(store, first, second)
@@ -89,12 +89,15 @@ def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
 
 def compare_trees(store: Store, series: str) -> Comparison:
     """The newest results of a series on each tree it was run on. Raises UserError when there are none."""
+    runs = [_kernels(store, run) for run in store.runs(series) if run.kind != "bisect" and run.finished is not None]
     seen: list[_Seen] = []
-    for run in store.runs(series):
-        if run.kind == "bisect" or run.finished is None:
-            continue
-        done = {known.tree for known in seen}
-        seen += [kernel for kernel in _kernels(store, run) if kernel.tree not in done and kernel.found]
+    # A run that has the baseline and the series is worth more than a newer one with half of it.
+    for wanted in (2, 1):
+        for kernels in runs:
+            done = {known.tree for known in seen}
+            for tree in sorted({kernel.tree for kernel in kernels} - done):
+                counted = [kernel for kernel in kernels if kernel.tree == tree and kernel.found]
+                seen += counted if len(counted) >= wanted else []
     if not seen:
         raise UserError(f"no results of {series} yet", remedy=f"harness run {series}")
     seen.sort(key=lambda kernel: (kernel.tree, kernel.patches))
@@ -126,10 +129,10 @@ def _kernels(store: Store, run: RunRow) -> list[_Seen]:
 
 
 def _columns(seen: Sequence[_Seen]) -> tuple[Column, ...]:
-    several = len({kernel.run for kernel in seen}) > 1
+    names = [kernel.kernel for kernel in seen]
     return tuple(
         Column(
-            f"{kernel.kernel} ({kernel.run})" if several else kernel.kernel,
+            kernel.kernel if names.count(kernel.kernel) == 1 else f"{kernel.kernel} #{kernel.run[-4:]}",
             f"{len(kernel.found)} counted runs of {kernel.run}",
         )
         for kernel in seen

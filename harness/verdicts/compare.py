@@ -10,7 +10,10 @@ from harness.verdicts.rates import CONFIDENCE, judge, more_runs, rate
 
 
 def compare(
-    before: Sequence[Observation], after: Sequence[Observation], confidence: float = CONFIDENCE
+    before: Sequence[Observation],
+    after: Sequence[Observation],
+    confidence: float = CONFIDENCE,
+    sides: tuple[str, str] = ("on the baseline", "patched"),
 ) -> tuple[TitleVerdict, ...]:
     """A verdict per title seen on either side, worst first. Cells are pooled over stressors that ran on both sides.
 
@@ -21,17 +24,22 @@ def compare(
     before = [o for o in before if o.stressor in both]
     after = [o for o in after if o.stressor in both]
     titles = sorted({title for o in (*before, *after) for title in o.titles | o.untrusted})
-    verdicts = [_title(title, before, after, len(titles), confidence) for title in titles]
+    verdicts = [_title(title, before, after, len(titles), confidence, sides) for title in titles]
     order = [Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME]
     return tuple(sorted(verdicts, key=lambda v: (order.index(v.verdict), -v.after.hits, v.title)))
 
 
 def _title(
-    title: str, before: Sequence[Observation], after: Sequence[Observation], tests: int, confidence: float
+    title: str,
+    before: Sequence[Observation],
+    after: Sequence[Observation],
+    tests: int,
+    confidence: float,
+    sides: tuple[str, str],
 ) -> TitleVerdict:
     was = rate(sum(title in o.titles for o in before), len(before), confidence)
     now = rate(sum(title in o.titles for o in after), len(after), confidence)
-    counts = f"{was.hits} of {was.runs} on the baseline, {now.hits} of {now.runs} patched"
+    counts = f"{was.hits} of {was.runs} {sides[0]}, {now.hits} of {now.runs} {sides[1]}"
     own = next((o.own[title] for o in after if title in o.own), None)
     if own is not None and was.hits == 0 and now.hits > 0:
         patch, line = own
