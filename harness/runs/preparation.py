@@ -107,13 +107,13 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
         series = series_for(workshop, spec, tree, request.mail)
     except InfrastructureError as error:
         raise TreeUnavailable(f"the series' mail cannot be had: {error}") from error
-    content = workshop.library.ensure(definition, workshop.notice)
     if series.missing:
         listed = ", ".join(str(number) for number in series.missing)
         raise UserError(
             f"patches {listed} of {series.total} are missing", where=spec.path, remedy="give all of them with --mail"
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
+    content = workshop.library.ensure(definition, workshop.notice)
     base = baseline(workshop.library.store, content, era.fixups)
     try:
         applied = prefixes(workshop.library.store, base, series.patches)

@@ -18,7 +18,7 @@ def compare(
     """A verdict per title seen on either side, worst first. Cells are pooled over stressors that ran on both sides.
 
     A report that is printed by a line which the series itself added cannot come from the baseline: that is decided by
-    where the line comes from, not by counting.
+    where the line comes from, not by counting. ``sides`` names the two in the evidence.
     """
     both = {o.stressor for o in before} & {o.stressor for o in after}
     before = [o for o in before if o.stressor in both]
