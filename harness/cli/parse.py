@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import print_rows
 from harness.findings.parser import parse_console
 from harness.model.errors import UserError
 from harness.model.finding import Finding, Severity
+from harness.reports import tables
 
 _CHUNK = 1 << 20
 
@@ -31,12 +31,8 @@ def parse_command(files: tuple[str, ...], as_json: bool) -> int:
             click.echo(json.dumps({"file": name, "findings": [finding_object(finding) for finding in findings]}))
             continue
         click.echo(f"{name}: {len(findings)} finding(s)")
-        rows = [
-            (f"{f.first_line}-{f.last_line}", f.severity, f.title + (" (corrupted)" if f.corrupted else ""))
-            for f in findings
-        ]
-        if rows:
-            print_rows(("lines", "severity", "title"), rows)
+        if findings:
+            tables.show(sys.stdout, tables.findings_table(findings))
     return worst
 
 

@@ -197,7 +197,6 @@ def _watch_guest(
     started: float,
 ) -> GuestResult:
     console, report = _Tail(folder / "console"), _Tail(folder / "report")
-    first_byte: float | None = None
     user_space: float | None = None
     crashed_at: float | None = None
     last_byte = started
@@ -210,8 +209,6 @@ def _watch_guest(
         said, told = console.read(), report.read()
         if said or told:
             last_byte = now
-        if said and first_byte is None:
-            first_byte = now - started
         if said and watch.feed(said) and crashed_at is None:
             crashed_at = now
         if told:
@@ -262,7 +259,6 @@ def _watch_guest(
     return GuestResult(
         end=end,
         seconds=round(seconds, 2),
-        first_console_byte=first_byte,
         user_space=user_space,
         console_path=str(folder / "console"),
         report_path=str(folder / "report"),

@@ -54,7 +54,6 @@ class GuestResult:
 
     end: GuestEnd
     seconds: float
-    first_console_byte: float | None
     user_space: float | None
     console_path: str
     report_path: str

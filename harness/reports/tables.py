@@ -208,7 +208,7 @@ def title_matrix(value: Comparison) -> Table:
     return table
 
 
-# Findings and plans
+# Findings
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
@@ -220,14 +220,6 @@ def findings_table(findings: Sequence[Finding]) -> Table:
         lines = f"{finding.first_line}-{finding.last_line}"
         table.add_row(lines, _toned(mark.words, mark.tone), Text(title), Text(clean(finding.function or "")))
     return table
-
-
-def plan_table(rows: Sequence[Sequence[object]], totals: Sequence[tuple[str, str]]) -> Group:
-    """What a run would do. ``rows`` are (kernel, build, boots, expected time, disk), all worded; ``totals`` (what, how
-    much) stand below."""
-    table = listing(("kernel", "build", "boots", "time", "disk"), rows, right=("boots", "time", "disk"))
-    width = max((len(what) for what, _ in totals), default=0)
-    return Group(table, *(Text(f"{clean(what):{width}}  {clean(much)}") for what, much in totals))
 
 
 # Parts

@@ -193,10 +193,6 @@ class DockerEngine:
         """Name and version, such as "Docker 20.10.24" or "Podman 4.3.1"."""
         return f"{'Podman' if self.capabilities.podman else 'Docker'} {self._version.get('Version', 'unknown')}"
 
-    def describe(self) -> str:
-        """One line for people: version, socket, storage driver."""
-        return f"{self.version()} at {self.url}, storage {self._info.get('Driver', 'unknown')}"
-
     def command_line(self, request: ContainerRequest) -> str:
         """The equivalent ``docker run`` line, for people."""
         return docker_run_line(request, self.capabilities)
@@ -402,18 +398,6 @@ class DockerEngine:
         if digest is None:
             raise InfrastructureError(f"{path} was imported but {reference} is not here")
         return digest
-
-    def remove_image(self, reference: str) -> bool:
-        """Removes an image; False where it is not here. Raises InfrastructureError while a container uses it."""
-        try:
-            self._api.remove_image(reference)
-        except docker.errors.ImageNotFound:
-            return False
-        except _ERRORS as error:
-            raise InfrastructureError(
-                f"the container engine failed to remove {reference}: {_one_line(error)}"
-            ) from error
-        return True
 
     def registry(self, reference: str) -> tuple[str, int]:
         """(host, port) to be reached for pulling ``reference``: its registry, or the engine's own proxy."""

@@ -56,7 +56,7 @@ def finding(severity: Severity) -> Finding:
 def test_outcomes(
     end: GuestEnd, severities: str, report: StressorReport, proof: Proof | None, outcome: Outcome, reason: str
 ) -> None:
-    result = GuestResult(end, 1.0, 0.1, 0.2, "c", "r", "told")
+    result = GuestResult(end, 1.0, 0.2, "c", "r", "told")
     findings = tuple(finding(Severity(name)) for name in severities.split())
     decided, why = decide(result, findings, report, proof)
     assert decided is outcome
