@@ -19,7 +19,7 @@ from harness.runs.workshop import Workshop
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Default: configs/nightly.yaml.")
 @click.option("--install", is_flag=True, help="Print a systemd timer and a cron line; run nothing.")
 def nightly_command(config: Path | None, install: bool) -> int:
-    """Run the night once. Exit code: the worst of its series (worse than last night: 1)."""
+    """Run the night once. Exit code: the worst of its series (worse than the baseline or than last night: 1)."""
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         plan = load_nightly(config or workshop.layout.configs / "nightly.yaml")
