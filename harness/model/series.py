@@ -17,8 +17,21 @@ class Provenance(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trailer:
+    """One line such as "Signed-off-by: NAME <ADDRESS>" at the end of a commit message."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
-    """One patch: ``diff`` is what ``git apply`` takes, ``message`` the commit message below the subject."""
+    """One patch: ``diff`` is what ``git apply`` takes, ``message`` the commit message below the subject.
+
+    ``damage`` says in one line why the diff cannot be read as it stands ("" where it can); ``diff`` is then the damaged
+    text as it was found, for the repair. ``repairs`` says in one line each what a repair did, ``notes`` what a reader
+    should know that is no error: a diffstat that disagrees, an address the archive hid.
+    """
 
     index: int
     subject: str
@@ -32,6 +45,10 @@ class Patch:
     removed: int
     source: str
     provenance: Provenance = Provenance.CLEAN
+    trailers: tuple[Trailer, ...] = ()
+    damage: str = ""
+    repairs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -43,7 +60,9 @@ class Patch:
 class Series:
     """Patches in order, with the cover letter's text where there is one.
 
-    ``total`` is the n of "[PATCH k/n]"; ``missing`` the indexes that no mail was found for.
+    ``total`` is the n of "[PATCH k/n]"; ``missing`` the indexes that no mail was found for, ``missing_ids`` what is
+    known of their message ids, in the same order ("" where nothing is). ``prerequisites`` are what the series names as
+    its base or as needed before it, as it names them; ``older`` the earlier postings found beside the newest.
     """
 
     name: str
@@ -54,6 +73,10 @@ class Series:
     cover: str | None = None
     cover_message_id: str | None = None
     missing: tuple[int, ...] = ()
+    missing_ids: tuple[str, ...] = ()
+    prerequisites: tuple[str, ...] = ()
+    older: tuple[Series, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 class PinKind(enum.StrEnum):
@@ -106,3 +108,20 @@ class Prefix:
     tree_id: str
     subject: str
     applied: Applied | None = None
+
+
+class TreeFiles(Protocol):
+    """The files of one tree, read-only, by their path below its root."""
+
+    @property
+    def name(self) -> str:
+        """What to call the tree in a message."""
+
+    def read(self, path: str) -> bytes | None:
+        """The file's bytes; None where the tree has no such regular file, or ``path`` leaves the tree."""
+
+    def paths(self) -> Sequence[str]:
+        """Every regular file."""
+
+    def holding(self, line: str) -> Sequence[str]:
+        """Files that have ``line`` (without indentation) somewhere in a line of theirs."""
