@@ -1,17 +1,23 @@
-"""Where a series' mails lie on this machine, recognised by content: mbox, maildir, folder, quilt, single file, git."""
+"""Where a series' mails lie on this machine, recognised by content: mbox, maildir, folder, quilt, single file, a web
+archive's page, git."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.intake.bounded import GZIP_MAGIC, MAX_MAILBOX, gunzip_bounded, read_bounded
+from harness.intake.bounded import MAX_MAILBOX, read_bounded, unpack_bounded
 from harness.intake.git_range import mails_of_range, split_range
-from harness.intake.mail import MAX_MAIL, Mail, looks_like_mail, parse_mail
+from harness.intake.html_text import is_html, text_of_html
+from harness.intake.mail import Mail, looks_like_mail, parse_mails
+from harness.intake.mail_body import MAX_MAIL
 from harness.intake.mailbox_text import is_mbox, split_mbox
-from harness.intake.ordering import check_complete, expected_posting, listed_posting, posting_of, series_from
+from harness.intake.ordering import check_complete, expected_posting, listed_posting, posting_of, without_patch
+from harness.intake.posted_series import series_from
+from harness.intake.web_archive_text import looks_like_web_archive, read_web_archive
 from harness.model.errors import UserError
 from harness.model.series import Provenance, Series, SeriesSpec
 
@@ -19,7 +25,7 @@ MAX_FILES = 4096  # files of one folder
 MAX_MESSAGES = 16_384  # messages of one mbox
 QUILT_SERIES = "series"
 
-_MAIL_SUFFIXES = (".eml", ".mbox", ".mbx", ".patch", ".diff", ".msg", ".gz")
+_MAIL_SUFFIXES = (".eml", ".mbox", ".mbx", ".patch", ".diff", ".msg", ".gz", ".bz2", ".xz", ".zip")
 _NOT_MAIL = (".yaml", ".yml", ".md", ".rst", ".json", ".html")
 
 
@@ -53,24 +59,33 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def messages_of(data: bytes, path: str) -> Iterator[Mail]:
-    """The messages of a file's bytes: those of a mbox, or one. Raises UserError beyond the bounds."""
+    """The messages of a file's bytes: those of a mbox, of a web archive's page, or one mail or patch with what is
+    attached to it. Raises UserError beyond the bounds."""
     if not is_mbox(data):
-        yield parse_mail(data, path)
+        if len(data) > MAX_MAIL:
+            raise UserError(f"message larger than {MAX_MAIL // 2**20} MiB", where=path)
+        found = read_web_archive(data, path) if looks_like_web_archive(data) else []
+        yield from found or parse_mails(data, path)
         return
     for count, (line, message) in enumerate(split_mbox(data), 1):
         if count > MAX_MESSAGES:
             raise UserError(f"more than {MAX_MESSAGES} messages", where=path)
-        yield parse_mail(message, path, line)
+        yield from parse_mails(message, path, line)
+
+
+def _text_of(path: Path) -> bytes:
+    """A file's text: unpacked, from UTF-16 to UTF-8, from HTML to what it shows."""
+    data = unpack_bounded(read_bounded(path, MAX_MAILBOX), MAX_MAILBOX, str(path))
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and len(data) <= MAX_MAIL:
+        data = data.decode("utf-16", "replace").encode()
+    if is_html(data) and len(data) <= MAX_MAIL:
+        data = text_of_html(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return data
 
 
 def _mails_of_file(path: Path) -> list[Mail]:
-    data = read_bounded(path, MAX_MAILBOX)
-    if data.startswith(GZIP_MAGIC):
-        data = gunzip_bounded(data, MAX_MAILBOX, str(path))
-    if len(data) > MAX_MAIL and not is_mbox(data):
-        raise UserError(f"message larger than {MAX_MAIL // 2**20} MiB", where=str(path))
-    mails = list(messages_of(data, str(path)))
-    kept = [mail for mail in mails if mail.has_headers or mail.has_diff]
+    mails = list(messages_of(_text_of(path), str(path)))
+    kept = [mail for mail in mails if mail.has_headers or mail.has_fragment]
     if not kept:
         raise UserError("neither a mail nor a patch", where=str(path), remedy="give a mbox, mails or patches")
     return kept
@@ -83,7 +98,7 @@ def _is_mail(path: Path) -> bool:
     if path.suffix.lower() in _NOT_MAIL or path.name.lower().startswith("readme"):
         return False
     data = read_bounded(path, MAX_MAILBOX)
-    return is_mbox(data) or looks_like_mail(data)
+    return is_mbox(data) or looks_like_mail(data) or looks_like_web_archive(data)
 
 
 def _quilt(folder: Path) -> Found:
@@ -144,11 +159,13 @@ def read_series(
     *,
     provenance: Provenance = Provenance.CLEAN,
     expected: SeriesSpec | None = None,
+    damaged: bool = False,
 ) -> Series:
     """The series whose mails lie at ``paths``, taken together: patches in order, newest version, cover letter.
 
     ``expected`` selects the mails by its message ids and makes a missing patch an error; without it missing ones are
-    listed in Series.missing. Raises UserError naming file and line for whatever cannot be read as such.
+    listed in Series.missing. ``damaged`` gives patches whose diff cannot be read with Patch.damage set; without it they
+    are errors. Raises UserError naming file and line for whatever cannot be read as such.
     """
     if not paths:
         raise UserError("no mail given", remedy="give a mbox or folder with --mail PATH")
@@ -162,7 +179,7 @@ def read_series(
         else:
             posting = posting_of(mails, where, by_thread=any(source.by_thread for source in found))
         if posting is None:
-            raise UserError("no patch among these mails", where=where, remedy="give the patches, not answers to them")
+            raise without_patch(mails, where)
         if expected:
             check_complete(posting, expected, where)
-    return series_from(name, posting, provenance, expected.title if expected else None)
+    return series_from(name, posting, provenance, expected.title if expected else None, damaged=damaged)
