@@ -23,6 +23,7 @@ from harness.model.series import Provenance, Series, SeriesSpec
 
 MAX_FILES = 4096  # files of one folder
 MAX_MESSAGES = 16_384  # messages of one mbox
+MAX_SOURCE = 256 * 1024 * 1024  # bytes of a source's files together
 QUILT_SERIES = "series"
 
 _MAIL_SUFFIXES = (".eml", ".mbox", ".mbx", ".patch", ".diff", ".msg", ".gz", ".bz2", ".xz", ".zip")
@@ -101,17 +102,17 @@ def _is_mail(path: Path) -> bool:
     return is_mbox(data) or looks_like_mail(data) or looks_like_web_archive(data)
 
 
-def _quilt(folder: Path) -> Found:
-    """Patches in the order of the folder's ``series`` file."""
+def _quilt_patches(folder: Path) -> list[tuple[str, Path]]:
+    """(name as listed, path) of each patch of the folder's ``series`` file, in order."""
     listing = folder / QUILT_SERIES
-    mails: list[Mail] = []
+    patches: list[tuple[str, Path]] = []
     for number, line in enumerate(read_bounded(listing, MAX_MAIL).decode("utf-8", "replace").split("\n"), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue
         where = f"{listing}:{number}"
         name = PurePosixPath(words[0])
-        if len(mails) >= MAX_FILES:
+        if len(patches) >= MAX_FILES:
             raise UserError(f"more than {MAX_FILES} patches", where=where)
         if name.is_absolute() or ".." in name.parts or "\0" in words[0]:
             raise UserError("patch outside the folder", where=where)
@@ -120,11 +121,27 @@ def _quilt(folder: Path) -> Found:
         path = folder / name
         if not path.is_file():
             raise UserError(f"no such patch: {path.name!r}", where=where)
+        patches.append((str(name), path))
+    return patches
+
+
+def _quilt(folder: Path) -> Found:
+    """Patches in the order of the folder's ``series`` file."""
+    mails: list[Mail] = []
+    for _, path in _quilt_patches(folder):
         found = _mails_of_file(path)
         if len(found) != 1:
             raise UserError(f"{len(found)} messages in a file that should be one patch", where=str(path))
         mails.append(found[0])
     return Found(tuple(mails), listed=True)
+
+
+def _quilt_folder(path: Path) -> Path | None:
+    return next((folder for folder in (path, path / "patches") if (folder / QUILT_SERIES).is_file()), None)
+
+
+def _is_maildir(path: Path) -> bool:
+    return (path / "cur").is_dir() and (path / "new").is_dir()
 
 
 def find_mails(path: Path) -> Found:
@@ -139,10 +156,9 @@ def find_mails(path: Path) -> Found:
         raise UserError("no such file or folder", where=str(path), remedy="give a mbox, a folder of mails or DIR@A..B")
     if not is_folder:
         return Found(tuple(_mails_of_file(path)), by_thread=True)
-    for quilt in (path, path / "patches"):
-        if (quilt / QUILT_SERIES).is_file():
-            return _quilt(quilt)
-    if (path / "cur").is_dir() and (path / "new").is_dir():
+    if quilt := _quilt_folder(path):
+        return _quilt(quilt)
+    if _is_maildir(path):
         files = _entries(path / "cur") + _entries(path / "new")
         return Found(tuple(mail for file in files for mail in _mails_of_file(file)), by_thread=True)
     if (path / ".git").exists():
@@ -151,6 +167,34 @@ def find_mails(path: Path) -> Found:
     if not mails:
         raise UserError("no mail and no patch in this folder", where=str(path), remedy="give a mbox, mails or patches")
     return Found(tuple(mails))
+
+
+def source_files(path: Path) -> tuple[tuple[str, bytes], ...]:
+    """(name, bytes) of the files that find_mails reads at ``path``: what to keep of a source so that it reads the same.
+
+    A name has a folder in front where the order depends on it (maildir, quilt); a git range is one mbox. Raises
+    UserError as find_mails does, and beyond MAX_SOURCE bytes together.
+    """
+    if not path.exists() and (wanted := split_range(str(path))):
+        return (("range.mbox", mails_of_range(*wanted)),)
+    if not path.is_dir():
+        return ((path.name, read_bounded(path, MAX_MAILBOX)),)
+    if quilt := _quilt_folder(path):
+        listed = [(QUILT_SERIES, quilt / QUILT_SERIES), *_quilt_patches(quilt)]
+    elif _is_maildir(path):
+        listed = [(f"{part}/{file.name}", file) for part in ("cur", "new") for file in _entries(path / part)]
+    else:
+        listed = [(file.name, file) for file in _entries(path) if _is_mail(file)]
+    found: list[tuple[str, bytes]] = []
+    size = 0
+    for name, file in dict(listed).items():
+        found.append((name, read_bounded(file, MAX_MAILBOX)))
+        size += len(found[-1][1])
+        if size > MAX_SOURCE:
+            raise UserError(
+                f"mails of more than {MAX_SOURCE // 2**20} MiB", where=str(path), remedy="give fewer of them"
+            )
+    return tuple(found)
 
 
 def read_series(

@@ -104,7 +104,8 @@ class SeriesTree:
 class SeriesSpec:
     """What series/NAME/series.yaml says.
 
-    ``kconfig`` names the fragments, ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
+    ``mail`` are the mbox, folder or file (absolute paths) that an import kept. ``kconfig`` names the fragments,
+    ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
     the reason why the series tests nothing without it.
     """
 
@@ -121,3 +122,4 @@ class SeriesSpec:
     requires: tuple[tuple[str, str], ...]
     stressors: tuple[str, ...]
     summary: str = ""
+    mail: tuple[str, ...] = ()
