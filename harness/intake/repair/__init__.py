@@ -1,0 +1,1 @@
+"""Repair of diffs that a web archive damaged."""
