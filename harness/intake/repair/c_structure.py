@@ -68,6 +68,7 @@ def column_of(line: str) -> int | None:
     text = line.lstrip(" \t")
     return len(line[: len(line) - len(text)].expandtabs(8)) if text.strip() else None
 
+
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|//.*')
 _CONTROL = re.compile(r"(?:\}\s*)?(?:else\s+)?(?:if|for|while|switch|do|else|list_for_each\w*|for_each\w*)\b")
 _LABEL = re.compile(r"(?:[A-Za-z_]\w*|case\b.*|default)\s*:$")

@@ -45,6 +45,7 @@ class RepairedLine:
 @dataclass(frozen=True, slots=True)
 class RepairedHunk:
     """A hunk of a repaired patch; ``start`` is its first line in the tree's file (from 1), None where it has no place.
+    ``old_start`` is what its header said.
 
     ``reason`` says why it has none. ``confidence`` is the probability, as far as it can be told, that the lines and
     their order are the author's; whitespace is judged line by line (``RepairedLine.sure``).
@@ -54,6 +55,7 @@ class RepairedHunk:
     number: int
     header: str
     section: str
+    old_start: int
     start: int | None
     lines: tuple[RepairedLine, ...]
     confidence: float

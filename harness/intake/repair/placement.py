@@ -138,7 +138,9 @@ def place_hunk(
     rivals = sum(
         1
         for p in tried.values()
-        if p.matched == best.matched and p.removed_missing == best.removed_missing and abs(p.start - best.start) > old_count
+        if p.matched == best.matched
+        and p.removed_missing == best.removed_missing
+        and abs(p.start - best.start) > old_count
     )
     found = Place(best.start, best.end, best.matched, best.total, best.missing, best.removed_missing, rivals)
     good = best.removed_missing == 0 and best.matched >= MIN_SHARE * best.total and best.matched > 0

@@ -189,7 +189,13 @@ def _without_tail(items: Sequence[Item], frame: Frame) -> list[Item]:
             break
         if text and text in known:
             break
-        if not text and _old_count(kept) <= len(frame.keys) and "" in known and frame.keys[-1] == "" and item.mark != "-":
+        if (
+            not text
+            and _old_count(kept) <= len(frame.keys)
+            and "" in known
+            and frame.keys[-1] == ""
+            and item.mark != "-"
+        ):
             break
         kept.pop()
     return kept
@@ -228,7 +234,6 @@ def _widened(
     ahead: Sequence[int],
 ) -> list[_Node]:
     """The layer's nodes, and those with lost added lines put in after them; the cheapest BEAM."""
-
 
     def hoped(node: _Node) -> float:
         """The cost with what the lines that the counts still lack will at least add to it."""
@@ -295,7 +300,9 @@ def _follow(
         context,
         structure,
         _Path(piece, None, node.path),
-        hash((node.digest, piece.mark if piece.mark == "-" else "n", key(piece.text))) if piece.mark != "-" else node.digest,
+        hash((node.digest, piece.mark if piece.mark == "-" else "n", key(piece.text)))
+        if piece.mark != "-"
+        else node.digest,
     )
 
 
@@ -404,7 +411,7 @@ def _added(node: _Node, item: Item, text: str, frame: Frame, taken: int, cost: f
 def _dropped(node: _Node, item: Item, frame: Frame, at_end: bool) -> _Node:
     """The node with the item taken for no part of the hunk."""
     if not item.text.strip():
-        could_be = not at_end and "" in frame.keys[node.j :]
+        could_be = not at_end and "" in frame.known
         cost = COST_JUNK_GAP if could_be else COST_JUNK_BLANK if not at_end else 0.1
     elif item.mark == "-":
         cost = COST_IMPOSSIBLE

@@ -26,6 +26,7 @@ from harness.model.tree import TreeFiles
 
 THRESHOLD = 0.5  # confidence in a hunk's lines below which nothing is written
 MARGIN = 4.0  # cost by which the next best reading of a hunk must be dearer for a line to be called implied
+FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
 MAX_STRIP = 4  # leading folders of a path that are tried to be left out
 MAX_SEARCHED = 3  # old lines of a hunk that are looked for in the whole tree
 
@@ -156,7 +157,9 @@ def _search_targets(
     for hunk in file.hunks:
         path = _found_path(hunk, current.path if current else None, tree, hints, load)
         if path is None:
-            current = _Target("?", FileLines(b""), file, False, False, False, [], ["file headers lost, and no file found"])
+            current = _Target(
+                "?", FileLines(b""), file, False, False, False, [], ["file headers lost, and no file found"]
+            )
             targets.append(current)
         elif current is None or path != current.path:
             current = _Target(path, load(path), file, False, False, True, [], ["file headers lost: found by its lines"])
@@ -307,7 +310,25 @@ def _rebuilt(placed: _Placed, file: FileLines, states: Sequence[Structure], is_c
         len(file.lines) - place.end,
         is_c,
     )
-    return rebuild(placed.items, frame)
+    rebuilt = rebuild(placed.items, frame)
+    return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None
+
+
+def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
+    """Whether the hunk is about this place: all but FUZZ lines of context at its edges stand in the tree."""
+    changed = [n for n, item in enumerate(items) if item.mark in ("+", "-")]
+    known = {piece.number for piece in rebuilt.pieces}
+    for n, item in enumerate(items):
+        if item.number in known or not item.text.strip() or item not in rebuilt.left_out:
+            continue
+        if item.mark == "-" and key(item.text) != "-":
+            return False
+        at_head = n < FUZZ and (not changed or n < changed[0])
+        at_tail = changed and n > changed[-1]
+        inner = sum(i.mark in (" ", "") and i.number in known for i in items[n:])
+        if not at_head and not (at_tail and inner <= FUZZ):
+            return False
+    return True
 
 
 def _placed_hunk(placed: _Placed, place: Place, rebuilt: Rebuilt, lines: tuple[RepairedLine, ...]) -> RepairedHunk:
@@ -323,22 +344,35 @@ def _placed_hunk(placed: _Placed, place: Place, rebuilt: Rebuilt, lines: tuple[R
             "found: the tree and C's structure were believed"
         )
     odd = [item for item in rebuilt.left_out if item.text.strip()]
-    inner = [item for item in odd if _is_inside(item, lines)]
+    inner = [item for item in odd if _is_inside(item, lines, placed.items)]
     for item in inner:
         confidence *= 0.8
-        notes.append(f"line {item.number} is not in the tree here: the tree's line was taken")
+        notes.append(f"context of line {item.number} differs from the tree, whose line was taken (fuzz)")
     if place.rivals:
         confidence /= 1 + place.rivals
         notes.append(f"{place.rivals} other places fit as well")
     hunk = placed.hunk
     return RepairedHunk(
-        placed.path, hunk.number, hunk.header, hunk.section, place.start + 1, lines, confidence, notes=tuple(notes)
+        placed.path,
+        hunk.number,
+        hunk.header,
+        hunk.section,
+        hunk.old_start,
+        place.start + 1,
+        lines,
+        confidence,
+        notes=tuple(notes),
     )
 
 
-def _is_inside(item: Item, lines: Sequence[RepairedLine]) -> bool:
-    numbers = [line.number for line in lines if line.number is not None]
-    return bool(numbers) and item.number < max(numbers)
+def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item]) -> bool:
+    """Whether an item that was left out stood where the hunk's lines stand, and not behind it as a footer does."""
+    old = new = 0
+    for other in items:
+        if other.number == item.number:
+            break
+        old, new = old + (other.mark != "+"), new + (other.mark != "-")
+    return old < sum(line.mark != "+" for line in lines) or new < sum(line.mark != "-" for line in lines)
 
 
 class _Writer:
@@ -382,7 +416,14 @@ class _Writer:
             return RepairedLine(piece.mark, piece.text, piece.given, piece.number, Grade.PROVED, what, "as in the tree")
         if index in rebuilt.unsure:
             return RepairedLine(
-                piece.mark, piece.text, None, None, Grade.GUESSED, "lost line", "the tree has it about here", rebuilt.sure
+                piece.mark,
+                piece.text,
+                None,
+                None,
+                Grade.GUESSED,
+                "lost line",
+                "the tree has it about here",
+                rebuilt.sure,
             )
         changes_lost = any(p.number is None and p.mark != " " for p in pieces)
         beside = [pieces[n].mark for n in (index - 1, index + 1) if 0 <= n < len(pieces)]
@@ -469,7 +510,9 @@ def _unplaced_hunk(placed: _Placed, target: _Target, found: Survey, tree: TreeFi
         places = target.file.at.get(key(item.text), ()) if mark != "+" and item.text.strip() else ()
         if len({target.file.lines[n] for n in places}) == 1:
             text = target.file.lines[places[0]]
-            line = RepairedLine(mark, text, item.text, item.number, Grade.IMPLIED, "whitespace", "such a line is in the file")
+            line = RepairedLine(
+                mark, text, item.text, item.number, Grade.IMPLIED, "whitespace", "such a line is in the file"
+            )
         elif found.intact:
             line = RepairedLine(mark, item.text, item.text, item.number, Grade.GIVEN)
         else:
@@ -493,7 +536,16 @@ def _unplaced_hunk(placed: _Placed, target: _Target, found: Survey, tree: TreeFi
     notes = [f"{max(old, 0)} old and {max(new, 0)} new lines are lost"] if old > 0 or new > 0 else []
     reason = _reason(placed, target, tree)
     return RepairedHunk(
-        placed.path, hunk.number, hunk.header, hunk.section, None, tuple(lines), 0.0, reason, tuple(notes)
+        placed.path,
+        hunk.number,
+        hunk.header,
+        hunk.section,
+        hunk.old_start,
+        None,
+        tuple(lines),
+        0.0,
+        reason,
+        tuple(notes),
     )
 
 
@@ -545,8 +597,7 @@ def _diff_text(files: Sequence[RepairedFile], *, placed: bool) -> str:
         out += file.headers
         delta = 0
         for hunk in chosen:
-            start = hunk.start if hunk.start is not None else int(hunk.header.split(",")[0].rpartition("-")[2])
-            out += _hunk_text(hunk, start, start + delta)
+            out += _hunk_text(hunk, start := hunk.start or hunk.old_start, start + delta)
             delta += hunk.new_count - hunk.old_count
     return "".join(f"{line}\n" for line in out)
 
