@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.repair.appliers import OURS, TOOLS, ours_is_there
+from benchmarks.repair.appliers import OURS, TOOLS
 from benchmarks.repair.cases import Case, from_history, from_series
 from benchmarks.repair.compare import Outcome, Result, compare
 from benchmarks.repair.damage import DEFAULT, SINGLE, way
 from benchmarks.repair.failures import described, is_failure, save
-from benchmarks.repair.table import as_row, ours_table, tools_table
+from benchmarks.repair.table import as_row, confidence_table, grades_table, ours_table, reasons_table, tools_table
 
 OWN = Path(__file__).parent / "own"
 SPEED_WAYS = ("none", "as-002-003", "as-004", "headers-dropped")
@@ -55,12 +55,13 @@ def _arguments() -> argparse.ArgumentParser:
     )
     add(
         "--of",
-        choices=[str(result) for result in Result if result is not Result.IDENTICAL],
-        help="show and save failures of this kind only",
+        choices=["blanks", *(str(result) for result in Result if result is not Result.IDENTICAL)],
+        help="show and save failures of this kind only; wrong: in lines or their order, blanks: only in blanks",
     )
     add("--at", metavar="GRADE", help="show and save failures of this grade only")
     add("--save", type=Path, metavar="FOLDER", help="write each failure shown as files below FOLDER")
     add("--damaged", action="store_true", help="print each case's damaged text and stop")
+    add("--reasons", action="store_true", help="add tables of confidence and of the reasons given, with what was right")
     add("--json", type=Path, metavar="FILE", help="write every outcome, to compare two runs by")
     add("--speed", action="store_true", help=f"time one repair of {SPEED_HUNKS} hunks against a whole tree instead")
     return parser
@@ -76,22 +77,13 @@ def _cases(options: argparse.Namespace, fewest_hunks: int = 1) -> Iterator[Case]
         yield from from_series(folder, tree)
 
 
-def _tools(options: argparse.Namespace) -> tuple[str, ...]:
-    missing = ours_is_there()
-    if missing and OURS in options.tool:
-        raise ValueError(f"{OURS} cannot be compared: {missing}")
-    if missing:
-        print(f"columns of {OURS} are left out: {missing}", file=sys.stderr)
-    return tuple(name for name in options.tool or TOOLS if name != OURS or not missing)
-
-
 def _show(found: Sequence[Outcome], options: argparse.Namespace) -> None:
     failures = [
         outcome
         for outcome in found
         if outcome.tool == OURS
         and is_failure(outcome)
-        and options.of in (None, str(outcome.result))
+        and options.of in (None, "blanks" if outcome.only_blanks else str(outcome.result))
         and options.at in (None, outcome.attempt.grade)
     ]
     print(f"{len(failures)} failures of {OURS}, the first {min(options.show_failures, len(failures))}:")
@@ -114,7 +106,7 @@ def _speed(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    tools = _tools(options)
+    tools = tuple(options.tool or TOOLS)
     ways = tuple(options.way or DEFAULT)
     started = time.monotonic()
     cases = [case for case in _cases(options) if not options.case or case.name.startswith(tuple(options.case))]
@@ -137,6 +129,10 @@ def _compare(options: argparse.Namespace) -> None:
     print(tools_table(found, ways, tools))
     if OURS in tools:
         print(ours_table(found, ways))
+        print(grades_table(found, ways))
+        if options.reasons:
+            print(confidence_table(found))
+            print(reasons_table(found))
     if options.json:
         rows = [as_row(outcome) for outcome in found]
         options.json.write_text("".join(json.dumps(row) + "\n" for row in rows))

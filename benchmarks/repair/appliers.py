@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.repair.cases import applied, outside, read_files, write_files
+from harness.intake.repair import Repair, repair_diff
 from harness.model.errors import HarnessError
 from harness.model.tree import TreeFiles
 
@@ -24,16 +25,22 @@ _TOUCHED = re.compile(r"^\+\+\+ b/([^\t\n]+)", re.MULTILINE)
 class Attempt:
     """``files`` is None where the tool gave up or failed, and ``reason`` says why.
 
-    ``diff``, ``grade``, ``confidence`` and ``refused`` are of ours only. Ours has refused where it says so and where it
-    names a hunk that it leaves out.
+    ``repair`` and ``refused`` are of ours only. Ours has refused where it says so and where it names a hunk that it
+    leaves out.
     """
 
     files: dict[str, bytes] | None
     reason: str = ""
-    diff: str = ""
-    grade: str = ""
-    confidence: float = 0.0
+    repair: Repair | None = None
     refused: bool = False
+
+    @property
+    def grade(self) -> str:
+        return str(self.repair.grade) if self.repair is not None else ""
+
+    @property
+    def confidence(self) -> float:
+        return self.repair.confidence if self.repair is not None else 0.0
 
 
 Tool = Callable[[str, dict[str, bytes], TreeFiles], Attempt]
@@ -83,8 +90,6 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 def harness(text: str, before: dict[str, bytes], tree: TreeFiles) -> Attempt:
     """Ours, and ``git apply`` with no option for what it gives. Files that its diff names wrongly count as changed."""
-    from harness.intake.repair import repair_diff
-
     try:
         with _at_most(SECONDS):
             made = repair_diff(text, tree)
@@ -92,11 +97,10 @@ def harness(text: str, before: dict[str, bytes], tree: TreeFiles) -> Attempt:
         return Attempt(None, str(error), refused=True)
     except Exception as error:  # anything else is a fault of ours, which the table must show
         return Attempt(None, f"raised {type(error).__name__}: {error}")
-    grade = str(made.grade.value)
     left_out = "".join(f"; left out: {hunk.path} hunk {hunk.number}: {hunk.reason}" for hunk in made.unplaced)
     if made.refusal or left_out or not made.diff:
         reason = (made.refusal or "in part") + left_out
-        return Attempt(None, reason, made.diff or made.rejected, grade, made.confidence, refused=True)
+        return Attempt(None, reason, made, refused=True)
     files = dict(before)
     for path in _TOUCHED.findall(made.diff):
         data = tree.read(path) if path not in files else None
@@ -104,7 +108,7 @@ def harness(text: str, before: dict[str, bytes], tree: TreeFiles) -> Attempt:
             files[path] = data
     result = applied(files, made.diff.encode("utf-8", "surrogateescape"))
     reason = "" if result is not None else "git apply refuses the repaired patch"
-    return Attempt(result, reason, made.diff, grade, made.confidence)
+    return Attempt(result, reason, made)
 
 
 OURS = "harness"
@@ -114,12 +118,3 @@ TOOLS: dict[str, Tool] = {
     "wiggle": _by_command("sh", "-c", "cat > ,damaged && exec wiggle --merge -p1 --replace ,damaged"),
     OURS: harness,
 }
-
-
-def ours_is_there() -> str:
-    """Empty where our own repair can be called; else the reason."""
-    try:
-        from harness.intake.repair import repair_diff  # noqa: F401
-    except ImportError as error:
-        return str(error)
-    return ""

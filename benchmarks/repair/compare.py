@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import enum
 import multiprocessing
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from benchmarks.repair.appliers import TOOLS, Attempt
 from benchmarks.repair.cases import Case
-from benchmarks.repair.clean import Lines, render
+from benchmarks.repair.clean import Lines, Part, render
 from benchmarks.repair.damage import Left, damaged, left, way
 from benchmarks.repair.history import History, HistoryFiles
+from harness.intake.repair import Repair
 from harness.model.tree import TreeFiles
+
+_DIGITS = re.compile(r"\d+")
 
 
 class Result(enum.StrEnum):
@@ -28,9 +33,17 @@ class Result(enum.StrEnum):
     WRONG = "wrong"  # taken, and a file differs from the truth
 
 
+Tally = dict[tuple[str, str], tuple[int, int, float]]
+"""Of lines by grade and reason: how many are the author's, how many there are, and the sum of how sure ours is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One case, one way, one tool."""
+    """One case, one way, one tool.
+
+    ``only_blanks``: the result is wrong, but only in blanks within lines. ``added`` and ``old`` count our lines: the
+    added ones, and context and removed ones together. The repair's lines are kept for failures only.
+    """
 
     case: Case
     way: str
@@ -40,6 +53,9 @@ class Outcome:
     left: Left
     damaged: Lines
     seconds: float
+    only_blanks: bool = False
+    added: Tally = field(default_factory=dict)
+    old: Tally = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,34 @@ def judged(case: Case, attempt: Attempt) -> Result:
     if attempt.files is None:
         return Result.FAILED
     return Result.IDENTICAL if attempt.files == case.after else Result.WRONG
+
+
+def _only_blanks(case: Case, attempt: Attempt) -> bool:
+    def bare(files: dict[str, bytes]) -> dict[str, list[bytes]]:
+        return {path: [b"".join(line.split()) for line in data.split(b"\n")] for path, data in files.items()}
+
+    return attempt.files is not None and attempt.files != case.after and bare(attempt.files) == bare(case.after)
+
+
+def _tally(case: Case, repair: Repair, added: bool) -> Tally:
+    """A line counts as the author's if the true patch has it for that file, each as often as it stands there."""
+    true: Counter[tuple[str, str, str]] = Counter()
+    path = ""
+    for line in case.lines:
+        if line.part is Part.NAME:
+            path = line.text[4:].partition("/")[2] if line.text.startswith("+++ ") else path
+        elif line.part.in_hunk:
+            true[path, line.mark, line.text] += 1
+    found: Tally = {}
+    for hunk in repair.hunks:
+        for ours in hunk.lines:
+            if (ours.mark == "+") is added:
+                is_right = true[hunk.path, ours.mark, ours.text] > 0
+                true[hunk.path, ours.mark, ours.text] -= is_right
+                kind = str(ours.grade), _DIGITS.sub("N", f"{ours.what}: {ours.why}".strip(": "))
+                right, whole, sure = found.get(kind, (0, 0, 0.0))
+                found[kind] = right + is_right, whole + 1, sure + ours.sure
+    return found
 
 
 @cache
@@ -116,9 +160,29 @@ def outcomes(task: Task) -> list[Outcome]:
             started = time.perf_counter()
             attempt = TOOLS[tool](text, task.case.before, tree)
             seconds = time.perf_counter() - started
-            result = judged(task.case, attempt)
-            found.append(Outcome(task.case, name, tool, result, attempt, remains, lines, seconds))
+            found.append(_outcome(task.case, name, tool, attempt, remains, lines, seconds))
     return found
+
+
+def _outcome(
+    case: Case, name: str, tool: str, attempt: Attempt, remains: Left, lines: Lines, seconds: float
+) -> Outcome:
+    result = judged(case, attempt)
+    repair = attempt.repair
+    kept = replace(attempt, repair=replace(repair, files=())) if repair and result is Result.IDENTICAL else attempt
+    return Outcome(
+        case,
+        name,
+        tool,
+        result,
+        replace(kept, files=None),
+        remains,
+        lines,
+        seconds,
+        _only_blanks(case, attempt),
+        _tally(case, repair, added=True) if repair else {},
+        _tally(case, repair, added=False) if repair else {},
+    )
 
 
 def compare(

@@ -14,7 +14,8 @@ from benchmarks.repair.clean import Part, changed, diffstat, parse, render, touc
 from benchmarks.repair.compare import Outcome, Result, Task, judged, outcomes
 from benchmarks.repair.damage import DEFAULT, SINGLE, Left, damage, damaged, left, way
 from benchmarks.repair.failures import described, visible
-from benchmarks.repair.table import ours_table, share, tools_table
+from benchmarks.repair.table import confidence_table, grades_table, ours_table, reasons_table, share, tools_table
+from harness.intake.repair import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OWN = REPOSITORY / "benchmarks" / "repair" / "own"
@@ -228,16 +229,24 @@ def test_own_patches_apply_one_after_the_other() -> None:
     assert cases[1].before["mm/shelf.c"] == cases[0].after["mm/shelf.c"]
 
 
-def _outcome(result: Result, grade: str, diff: str = "", files: dict[str, bytes] | None = None) -> Outcome:
+def _outcome(result: Result, grade: Grade, ours: str = MAIL) -> Outcome:
+    """Ours made the diff of ``ours``, all of its lines of one grade."""
     lines = parse(MAIL)
     case = Case("0123", lines, {"mm/box.c": b"a"}, {"mm/box.c": b"b"}, "/nowhere@HEAD")
-    attempt = Attempt(files, "", diff, grade, 0.5, refused=result is Result.REFUSED)
-    return Outcome(case, "leading-space", "harness", result, attempt, Left.RESTORABLE, lines, 0.1)
+    made = tuple(
+        RepairedLine(line.mark, line.text, None, None, grade, "whitespace", "as line 7", 0.9)
+        for line in parse(ours)
+        if line.part.in_hunk
+    )
+    hunk = RepairedHunk("mm/box.c", 1, "@@ -10,6 +10,11 @@", "", 10, 10, made, 0.5)
+    repair = Repair((RepairedFile("mm/box.c", (), (hunk,)),), ours, "", grade, 0.5, "", ("a note",))
+    attempt = Attempt(None, "", repair, refused=result is Result.REFUSED)
+    tally = {(str(grade), "whitespace: as line N"): (6, 7, 6.3)}
+    return Outcome(case, "leading-space", "harness", result, attempt, Left.RESTORABLE, lines, 0.1, added=tally)
 
 
 def test_judgement() -> None:
-    outcome = _outcome(Result.WRONG, "proved")
-    case = outcome.case
+    case = _outcome(Result.WRONG, Grade.PROVED).case
     assert judged(case, Attempt({"mm/box.c": b"b"})) is Result.IDENTICAL
     assert judged(case, Attempt({"mm/box.c": b"a"})) is Result.WRONG
     assert judged(case, Attempt({"mm/box.c": b"b", "mm/other.c": b"x"})) is Result.WRONG
@@ -247,16 +256,19 @@ def test_judgement() -> None:
 
 def test_tables() -> None:
     assert share(2999, 3000) == "99.9" and share(3, 3) == "100" and share(0, 0) == "–"
-    found = [_outcome(Result.IDENTICAL, "proved", MAIL), _outcome(Result.WRONG, "proved", MAIL)]
+    found = [_outcome(Result.IDENTICAL, Grade.PROVED), _outcome(Result.WRONG, Grade.PROVED)]
     assert "| `leading-space` | 1 | 50.0 | 100 | 0 | – |" in tools_table(found, ["leading-space"], ["harness"])
-    assert "| `leading-space` | 50.0 | 0 | 0 | 1 | 0 | 0 | – | 1/2 | – | – |" in ours_table(found, ["leading-space"])
+    assert "| `leading-space` | 2 | 1 | 0 | 0 | 1 | 0 | 1 | 0 | 0 |" in ours_table(found, ["leading-space"])
+    assert "| `leading-space` | – | 12/14 (85.7) | – | – | – |" in grades_table(found, ["leading-space"])
+    assert "| 0.50 to 0.60 | 2 | 50.0 | 50.0 |" in confidence_table(found)
+    assert "| proved whitespace: as line N | 2 | 14 | 85.7 | 90.0 |" in reasons_table(found)
 
 
 def test_a_failure_shows_truth_against_ours() -> None:
     ours = MAIL.replace("+\t * Why not.", "+\t* Why not.").replace("return a;\t", "return a;\x1b[1m")
-    shown = list(described(_outcome(Result.WRONG, "guessed", ours)))
+    shown = list(described(_outcome(Result.WRONG, Grade.GUESSED, ours)))
     assert any(line.endswith("T |+→       * Why not.") for line in shown), shown
-    assert any(line.endswith("O |+→      * Why not.") for line in shown), shown
+    assert any("O |+→      * Why not. " in line and "‹guessed 0.90 whitespace: as line 7›" in line for line in shown)
     assert not any("\x1b" in line for line in shown)
     assert visible("a\tb ") == "a→      b·"
 
