@@ -10,15 +10,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.repair.appliers import OURS, TOOLS
-from benchmarks.repair.cases import Case, from_history, from_series
+from benchmarks.repair.cases import ANY_HUNKS, Case, from_history, from_series
 from benchmarks.repair.compare import Outcome, Result, compare
 from benchmarks.repair.damage import DEFAULT, SINGLE, way
 from benchmarks.repair.failures import described, is_failure, save
-from benchmarks.repair.table import as_row, confidence_table, grades_table, ours_table, reasons_table, tools_table
+from benchmarks.repair.table import (
+    as_row,
+    confidence_table,
+    grades_table,
+    ours_table,
+    reasons_table,
+    tools_table,
+    wrong_table,
+)
 
 OWN = Path(__file__).parent / "own"
 SPEED_WAYS = ("none", "as-002-003", "as-004", "headers-dropped")
-SPEED_HUNKS = 20
+SPEED_HUNKS = range(20, 25)
+SPEED_CASES = 3
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -63,13 +72,18 @@ def _arguments() -> argparse.ArgumentParser:
     add("--damaged", action="store_true", help="print each case's damaged text and stop")
     add("--reasons", action="store_true", help="add tables of confidence and of the reasons given, with what was right")
     add("--json", type=Path, metavar="FILE", help="write every outcome, to compare two runs by")
-    add("--speed", action="store_true", help=f"time one repair of {SPEED_HUNKS} hunks against a whole tree instead")
+    add(
+        "--speed",
+        action="store_true",
+        help=f"instead, time the repair of {SPEED_CASES} patches of each history, of {SPEED_HUNKS[0]} to "
+        f"{SPEED_HUNKS[-1]} hunks, against their whole trees",
+    )
     return parser
 
 
-def _cases(options: argparse.Namespace, fewest_hunks: int = 1) -> Iterator[Case]:
+def _cases(options: argparse.Namespace, hunks: range = ANY_HUNKS) -> Iterator[Case]:
     for source in options.history:
-        yield from from_history(source, options.paths, options.limit, options.seed, options.most_changed, fewest_hunks)
+        yield from from_history(source, options.paths, options.limit, options.seed, options.most_changed, hunks)
     series = [(Path(folder), tree) for folder, tree in options.series]
     if not series and not options.history:
         series = [(OWN, str(OWN / "tree"))]
@@ -99,8 +113,8 @@ def _speed(options: argparse.Namespace) -> None:
 
     if not options.history:
         raise ValueError("--speed needs a --history, for its whole trees")
-    options.limit = 1
-    for case in _cases(options, fewest_hunks=SPEED_HUNKS):
+    options.limit = SPEED_CASES
+    for case in _cases(options, SPEED_HUNKS):
         for name in options.way or SPEED_WAYS:
             print(measured(case, name, options.seed))
 
@@ -127,6 +141,7 @@ def _compare(options: argparse.Namespace) -> None:
     if options.show_failures:
         _show(found, options)
     print(tools_table(found, ways, tools))
+    print(wrong_table(found, ways, tools))
     if OURS in tools:
         print(ours_table(found, ways))
         print(grades_table(found, ways))

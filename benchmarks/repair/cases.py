@@ -13,6 +13,7 @@ from benchmarks.repair.clean import Lines, Part, changed, diffstat, parse, rende
 from benchmarks.repair.history import ENVIRONMENT, History
 
 MAX_FILES = 12
+ANY_HUNKS = range(1, 1000)
 C_FILES = (":(glob)**/*.c", ":(glob)**/*.h")
 
 
@@ -46,7 +47,7 @@ def as_mail(head: str, diff: str) -> Lines:
 
 
 def from_history(
-    source: str, paths: Sequence[str], limit: int, seed: int, most_changed: int, fewest_hunks: int = 1
+    source: str, paths: Sequence[str], limit: int, seed: int, most_changed: int, hunks: range = ANY_HUNKS
 ) -> Iterator[Case]:
     """Commits of ``DIR@A..B`` that change ``paths``, chosen by ``seed``: what each does to the C files it modifies.
 
@@ -62,13 +63,13 @@ def from_history(
     for commit in found:
         if limit <= 0:
             return
-        case = _commit(history, commit, most_changed, fewest_hunks)
+        case = _commit(history, commit, most_changed, hunks)
         if case is not None:
             yield case
             limit -= 1
 
 
-def _commit(history: History, commit: str, most_changed: int, fewest_hunks: int) -> Case | None:
+def _commit(history: History, commit: str, most_changed: int, hunks: range) -> Case | None:
     against = ("diff-tree", "-r", "--no-renames", "--diff-filter=M")
     raw = history.git(*against, "--no-commit-id", "-z", commit, "--", *C_FILES).split("\0")
     before, after = {}, {}
@@ -102,7 +103,7 @@ def _commit(history: History, commit: str, most_changed: int, fewest_hunks: int)
         return None
     if set(touched(lines)) != set(before) or changed(lines) > most_changed:
         return None
-    if sum(line.part is Part.HUNK for line in lines) < fewest_hunks:
+    if sum(line.part is Part.HUNK for line in lines) not in hunks:
         return None
     return Case(commit[:12], lines, before, after, f"{history.folder}@{commit}^")
 

@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +36,12 @@ class Speed:
     files_of_tree: int
     ours: float
     git: float
+    said: str  # "repaired", or why not
 
     def __str__(self) -> str:
         return (
-            f"{self.case} ({self.hunks} hunks) {self.way}, tree of {self.files_of_tree} files: repaired in "
-            f"{self.ours:.3f} s; git apply --check of the clean patch {self.git:.3f} s; "
+            f"{self.case} ({self.hunks} hunks) {self.way}, tree of {self.files_of_tree} files: "
+            f"{self.ours:.3f} s ({self.said}); git apply --check of the clean patch {self.git:.3f} s; "
             f"ratio {self.ours / self.git:.1f}"
         )
 
@@ -56,15 +56,18 @@ def measured(case: Case, name: str, seed: int) -> Speed:
     text = damaged_text(case, name, seed)
     clean = case.text.encode("utf-8", "surrogateescape")
     folder, _, revision = case.tree.rpartition("@")
-    ours, git = [], []
+    ours, git, said = [], [], ""
     with tempfile.TemporaryDirectory(prefix="repair-") as scratch:
         environment = {**ENVIRONMENT, "GIT_INDEX_FILE": f"{scratch}/index"}
         command = ["git", "-c", "safe.directory=*", "-C", folder]
         subprocess.run([*command, "read-tree", revision], env=environment, check=True)
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            with suppress(HarnessError):  # a refusal takes its time too
-                repair_diff(text, _tree(case))
+            try:
+                made = repair_diff(text, _tree(case))
+                said = "refused" if made.refusal else "in part" if made.unplaced else "repaired"
+            except HarnessError as error:  # takes its time, too
+                said = str(error)
             ours.append(time.perf_counter() - started)
             started = time.perf_counter()
             check = [*command, "apply", "--check", "--cached", "-"]
@@ -72,4 +75,6 @@ def measured(case: Case, name: str, seed: int) -> Speed:
             git.append(time.perf_counter() - started)
             if done.returncode != 0:
                 raise ValueError(f"{case.name}: git apply --check: {done.stderr.decode(errors='replace').strip()}")
-    return Speed(case.name, name, case.hunks, len(_tree(case).paths()), statistics.median(ours), statistics.median(git))
+    return Speed(
+        case.name, name, case.hunks, len(_tree(case).paths()), statistics.median(ours), statistics.median(git), said
+    )

