@@ -18,9 +18,9 @@ from harness.intake.repair.damaged_diff import (
     unescaped,
 )
 from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
-from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk
+from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
 from harness.intake.repair.rebuild import CONTEXT, Frame, Piece, Rebuilt, rebuild
-from harness.intake.repair.whitespace import Survey, guess_plain, survey, unexpanded
+from harness.intake.repair.whitespace import Survey, expanded, guess_plain, survey, unexpanded
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
@@ -236,6 +236,7 @@ def _place_all(target: _Target) -> None:
     delta = after = 0
     for placed in target.hunks:
         hunk = placed.hunk
+        placed.items = unwrapped(replace(hunk, items=placed.items), target.file)
         if not target.exists:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
@@ -440,7 +441,10 @@ class _Writer:
         text = piece.text
         grade, what, why, sure = Grade.GIVEN, "", "", 1.0
         if found.expanded:
-            text = unexpanded(text)
+            guess = self._guess(pieces, index, before, place)
+            text = unexpanded(text, found.counts_mark)
+            if expanded(guess.line, found.counts_mark).rstrip() == piece.text.rstrip():
+                text = guess.line
             if text != piece.text:
                 grade, what, why = Grade.IMPLIED, "whitespace", "tabs were made blanks"
         elif not found.intact or piece.number is None:
