@@ -230,13 +230,20 @@ def _position_cost(state: Structure, code: str, first: str, column: int | None, 
         if code.startswith("__"):
             return 0.0
         # old-style parameters may come between the header and its body
-        return 0.5 if code.endswith(";") and column != 0 and _DECLARATION.match(code) else 7.0
+        return 2.0 if code.endswith(";") and column != 0 and _DECLARATION.match(code) else 7.0
     if state.braces == 0:
         if column and code.endswith(";") and not _DECLARATION.match(code):
             return 4.0
         return 5.0 if code.startswith(("return", "if (", "goto ", "break;", "continue;")) else 0.0
     if column == 0 and not is_label:
         return 6.0 if _TOP.match(code) else 3.5
+    if column is not None and column > 0 and not is_label:
+        around = state.opened[-1] if state.opened else None
+        if around is not None and column <= around:
+            return 4.0
+        complete = before in (Before.STATEMENT, Before.DECLARATION, Before.CLOSED)
+        if around is not None and column > around + TAB and complete:
+            return 1.5
     if code.startswith(("static inline ", "asmlinkage ", "EXPORT_SYMBOL", "module_init(")):
         return 5.0
     return 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ BEAM = 48  # hypotheses kept for each number of lines accounted for
 MAX_LOST = 40  # added lines that one hunk may have lost
 LOST_ADDED = {"{": 0.3, "}": 0.4, "/*": 0.3, "*/": 0.3, "*": 0.9, "": 0.8}
 _EMPTY_KEYS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
+
+_KERNEL_DOC = re.compile(r"\*\s+(?:struct |enum |union )?\w+(?:\(\))?\s*[-:]\s")
 
 COST_SKIPPED = 0.6  # a line that stands in the text is read as another, equal one
 COST_LOST_CONTEXT = 0.1
@@ -85,7 +88,7 @@ class Frame:
     """What is known of a hunk's place: the window's lines, the state of C before and after it, and its edges.
 
     ``new_count`` is what the header says of the new side; ``from_top`` and ``to_end`` are the lines of the file before
-    and after the window.
+    and after the window; ``indents`` says that added lines have their indentation.
     """
 
     window: tuple[str, ...]
@@ -96,6 +99,7 @@ class Frame:
     from_top: int
     to_end: int
     is_c: bool
+    indents: bool = False
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -372,7 +376,9 @@ def _insertions(node: _Node, items: Sequence[Item], called: bool) -> Iterator[_N
         if odd >= COST_IMPOSSIBLE:
             continue
         cost = price + alone + odd
-        piece = Piece("+", text, None, None)
+        # kernel-doc opens with two stars: "name - what it does"
+        opener = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else text
+        piece = Piece("+", opener, None, None)
         yield _Node(
             node.cost + cost + (_edge_cost(node.context, 0 if node.changed else 1) if not node.changed else 0.0),
             node.i,
@@ -425,7 +431,10 @@ def _steps(node: _Node, items: Sequence[Item], frame: Frame, ahead: _Ahead) -> I
 def _added(node: _Node, item: Item, frame: Frame) -> _Node:
     piece = Piece("+", item.text, item.text, item.number, item.wrapped)
     # an archive that strips leaves no blank; one that collapses leaves one for any indentation
-    column = SOMEWHERE if item.text[:1] in (" ", "\t") else None
+    if frame.indents:
+        column = column_of(item.text)
+    else:
+        column = SOMEWHERE if item.text[:1] in (" ", "\t") else None
     return _follow(node, piece, 0.0, frame, items=1, column=column)
 
 
