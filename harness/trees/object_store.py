@@ -76,12 +76,13 @@ class ObjectStore:
             with _text_pipe(stdin) as pipe:
                 return str(repo.git.execute(["git", *arguments], istream=pipe))
 
-    def apply_to_index(self, diff: Path, index: Path) -> str:
-        """Applies a diff to an index; returns what git tells of each hunk. Raises git.GitCommandError."""
+    def apply_to_index(self, diff: Path, index: Path, *options: str) -> str:
+        """Applies a diff to an index, with more options of ``git apply`` where given; returns what git tells of each
+        hunk. Raises git.GitCommandError."""
         repo = self._repo()
-        words = ["git", "-c", "core.safecrlf=false", "apply", "--cached", "--verbose", "--whitespace=nowarn", str(diff)]
+        words = ["git", "-c", "core.safecrlf=false", "apply", "--cached", "--verbose", "--whitespace=nowarn"]
         with repo.git.custom_environment(GIT_INDEX_FILE=str(index)):
-            _, told, said = repo.git.execute(words, with_extended_output=True)
+            _, told, said = repo.git.execute([*words, *options, str(diff)], with_extended_output=True)
         return f"{told}\n{said}"
 
     def has_commit(self, commit: str) -> bool:
