@@ -7,6 +7,7 @@ import sys
 import click
 
 from harness.cli.output import print_rows, safe
+from harness.cli.series_base import base_command
 from harness.intake.touched_functions import patch_functions
 from harness.reports.terminal import listener_for
 from harness.runs.preparation import series_for, series_trees
@@ -15,7 +16,10 @@ from harness.runs.workshop import Workshop
 
 @click.group("series")
 def series_command() -> None:
-    """List the series of this checkout, or show one."""
+    """List the series of this checkout, show one, or find the tree it was made for."""
+
+
+series_command.add_command(base_command)
 
 
 @series_command.command("list")

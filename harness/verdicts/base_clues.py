@@ -14,9 +14,9 @@ _NUMBERS = r"(?P<numbers>\d{1,2}\.\d{1,3}(?:\.\d{1,3}){0,2})"
 _TAIL = r"(?:-rc(?P<rc>\d{1,2}))?(?:-?(?P<suffix>(?:mm|bk|ac|git|mmotm|tip|next|pre)-?\d{0,8}|\+))?"
 # A version is one where its surroundings say so: 1.7.3.1 alone is the git that made the mail.
 _IN_NAME = re.compile(rf"(?:linux|mmtom|mmotm|kernel|v)[-_.]?{_NUMBERS}{_TAIL}(?![\d.]*\d)")
+_SAID = r"against|for|to|on top of|onto|over|vs\.?|from|in|based on|linux|kernel"
 _IN_TEXT = re.compile(
-    r"\b(?:(?:against|for|to|on top of|onto|over|vs\.?|from|in|based on|linux|kernel)[ -]+v?|v|(?=[\d.]+-(?:rc|mm|bk|ac)\d))"
-    rf"{_NUMBERS}{_TAIL}(?![\d.]*\d)",
+    rf"\b(?:(?:{_SAID})[ -]+v?|v|(?=[\d.]+-(?:rc|mm|bk|ac)\d)){_NUMBERS}{_TAIL}(?![\d.]*\d)",
     re.IGNORECASE,
 )
 _TREE_VERSION = re.compile(r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION)[ \t]*=[ \t]*([\w.+-]*)[ \t]*$", re.MULTILINE)

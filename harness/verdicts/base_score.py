@@ -130,7 +130,7 @@ def _ranked(clues: BaseClues, candidate: Candidate, seen: Trial) -> RankedTree:
         made = datetime.fromtimestamp(candidate.time, UTC)
         early = made <= clues.not_after
         evidence.append((DATE, float(early)))
-        reasons.append(f"made {made:%Y-%m-%d %H:%M} UTC, {'before' if early else 'after:'} {clues.not_after_why}")
+        reasons.append(f"made {made:%Y-%m-%d %H:%M} UTC{'' if early else ', too late'}: {clues.not_after_why}")
     score = sum(weight * value for weight, value in evidence) / sum(weight for weight, _ in evidence)
     return RankedTree(candidate, seen, score, tuple(reasons))
 
@@ -181,7 +181,8 @@ def _how_sure(clues: BaseClues, trees: Sequence[RankedTree]) -> tuple[str, str]:
     total = len(best.trial.hunks)
     missing = best.trial.count(Fit.MISSING, Fit.NO_FILE)
     rivals = [t for t in trees[1:] if _same_trial(t.trial, best.trial)]
-    named = [hint.version for hint in clues.versions if hint.sure and hint.version.suffix not in ("", "+")]
+    named = next((hint.version for hint in clues.versions if hint.sure and hint.version.suffix), None)
+    more = f"; it was made for {named}, which is {named.release} with more on top" if named else ""
     if best.trial.blobs and best.trial.blobs_found == best.trial.blobs:
         if not rivals:
             return (
@@ -193,9 +194,8 @@ def _how_sure(clues: BaseClues, trees: Sequence[RankedTree]) -> tuple[str, str]:
     if missing == total:
         return "none", f"none of these trees: not one of {total} hunks has a place"
     if 1 - missing / total < LIKELY:
-        upon = f"; it was made for {named[0]}, which is {named[0].release} with more on top" if named else ""
         return "none", (
-            f"probably none of these trees: {name} comes nearest, but {missing} of {total} hunks have no place{upon}"
+            f"probably none of these trees: {name} comes nearest, but {missing} of {total} hunks have no place{more}"
         )
     if rivals:
         also = _listed([tree.candidate.name for tree in rivals])
@@ -205,9 +205,13 @@ def _how_sure(clues: BaseClues, trees: Sequence[RankedTree]) -> tuple[str, str]:
     if gap is not None and gap < 0.02:
         assert second is not None
         return "open", f"open: {name} is ahead of {second.candidate.name} by less than the worth of one hunk in fifty"
+    if best.trial.blobs_found:
+        share = f"{best.trial.blobs_found} of {best.trial.blobs} files are the very ones, and {total - missing}"
+        return "likely", f"likely {name} or something near to it: {share} of {total} hunks have a place"
     if missing:
-        return "likely", f"likely {name} or something near to it: {missing} of {total} hunks have no place"
-    return "likely", f"likely {name}" + ("" if second else ", the only tree that was tried")
+        return "likely", f"likely {name} or something near to it: {missing} of {total} hunks have no place{more}"
+    moved = more if best.trial.count(Fit.CLEAN) < total else ""
+    return "likely", f"likely {name}" + ("" if second else ", the only tree that was tried") + moved
 
 
 def _same_trial(one: Trial, other: Trial) -> bool:

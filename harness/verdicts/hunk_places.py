@@ -133,12 +133,20 @@ def _weight(squeezed: str) -> float:
     return 1.0 if _WORD.search(squeezed) else 0.25
 
 
+def _loose_old(hunk: HunkLines) -> list[tuple[str, str]]:
+    """(mark, text without whitespace) of the old lines that are not blank."""
+    old = [line for line in hunk.lines if not line.startswith("+")][:MAX_HUNK]
+    return [(line[:1], text) for line in old if (text := "".join(line[1:].split()))]
+
+
 def _loose_place(file: FileLines, hunk: HunkLines) -> Place:
-    old = [text for line in hunk.old[:MAX_HUNK] if (text := "".join(line.split()))]
+    old = _loose_old(hunk)
     if not old:
         return Place(Fit.CLEAN, max(0, hunk.start - 1))
-    best = _best_window(file, old, hunk.start - 1, max(hunk.count, len(old)) + SLACK)
-    if best.share < NEARLY:
+    lost = max(0, hunk.count - len(hunk.old))
+    best = _best_window(file, old, hunk.start - 1, max(hunk.count, len(old)) + SLACK, lost)
+    # As with GNU patch's fuzz, context may differ and what is removed may not.
+    if best.share < NEARLY or not best.removed:
         return Place(Fit.MISSING, None, share=best.share)
     offset = best.first - max(0, hunk.start - 1)
     # Lines lost at its beginning move a hunk by a few lines without saying anything of the tree.
@@ -151,35 +159,44 @@ def _loose_place(file: FileLines, hunk: HunkLines) -> Place:
 @dataclass(frozen=True, slots=True)
 class Window:
     """Lines ``start`` to ``end`` (0-based, exclusive) of a file that come nearest to a hunk's old lines. ``first`` is
-    where the first of those found stands, ``share`` how much of them is found in order, by weight."""
+    where the first of those found stands, ``share`` how much of them is found in order, by weight; ``removed``
+    whether all lines that the hunk removes are among them."""
 
     start: int
     end: int
     first: int
     share: float
+    removed: bool
 
 
 def nearest_window(file: FileLines, hunk: HunkLines) -> Window:
     """The part of the file that comes nearest to what the hunk wants to find, whitespace apart."""
-    old = [text for line in hunk.old[:MAX_HUNK] if (text := "".join(line.split()))]
-    return _best_window(file, old, hunk.start - 1, len(hunk.old) + 2)
+    return _best_window(file, _loose_old(hunk), hunk.start - 1, len(hunk.old) + 2, 0)
 
 
-def _best_window(file: FileLines, old: Sequence[str], expected: int, size: int) -> Window:
-    best = Window(0, 0, 0, -1.0)
-    total = sum(map(_weight, old))
-    for start in _starts(file, old, expected, size):
+def _best_window(file: FileLines, old: Sequence[tuple[str, str]], expected: int, size: int, lost: int) -> Window:
+    """``old`` are marks and lines without whitespace, ``lost`` how many more there were."""
+    best = Window(0, 0, 0, 0.0, False)
+    texts = [text for _, text in old]
+    total = sum(map(_weight, texts))
+    for start in _starts(file, texts, expected, size):
         end = min(len(file.lines), start + size)
-        matcher = SequenceMatcher(None, old, file.squeezed[start:end], autojunk=False)
-        blocks = [block for block in matcher.get_matching_blocks() if block.size]
-        found = sum(_weight(old[at]) for block in blocks for at in range(block.a, block.a + block.size))
-        share = found / total if total else 0.0
+        near = file.squeezed[start:end]
+        blocks = [b for b in SequenceMatcher(None, texts, near, autojunk=False).get_matching_blocks() if b.size]
+        if not blocks:
+            continue
+        found = {at for block in blocks for at in range(block.a, block.a + block.size)}
+        matched = {at for block in blocks for at in range(block.b, block.b + block.size)}
+        # Lines of the file between those found are others' unless the hunk lost so many.
+        between = [text for at in range(min(matched), max(matched)) if at not in matched and (text := near[at])]
+        strange = sum(sorted(map(_weight, between))[lost:])
+        share = min(1.0, sum(_weight(texts[at]) for at in found) / (total + strange))
         nearer = abs(start - expected) < abs(best.start - expected)
         if share > best.share + 1e-9 or (share > best.share - 1e-9 and nearer):
+            removed = all(at in found for at, (mark, _) in enumerate(old) if mark == "-")
             # What was not found before the first line that was counts as standing right before it.
-            first = start + blocks[0].b - blocks[0].a if blocks else start
-            best = Window(start, end, max(0, first), min(1.0, share))
-    return Window(best.start, best.end, best.first, max(0.0, best.share))
+            best = Window(start, end, max(0, start + blocks[0].b - blocks[0].a), share, removed)
+    return best
 
 
 def _starts(file: FileLines, old: Sequence[str], expected: int, size: int) -> Iterator[int]:
