@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows, safe, show_application
 from harness.cli.series_base import base_command
 from harness.intake.touched_functions import patch_functions
 from harness.reports.terminal import listener_for
@@ -71,4 +71,6 @@ def show_series(series: str, tree: str | None, mail: str | None) -> int:
                 functions = patch_functions(patch)
                 if functions:
                     click.echo(f"     functions: {safe(', '.join(functions))}")
+            if tree:
+                show_application(workshop, series_for(workshop, spec, place, mail), tree)
     return 3 if failed and failed == len(spec.trees) else 0

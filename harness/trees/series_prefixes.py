@@ -198,9 +198,10 @@ class SeriesConflict(PatchConflict):
         super().__init__(
             f"patch {patch.index} ({patch.subject!r}) does not apply to {tree}: {hunks}",
             where=patch.source,
-            remedy=f"patches 1 to {len(applied) - 1} do: --patches 0,{len(applied) - 1} runs those"
+            remedy=f"patches 1 to {len(applied) - 1} do: --patches 0,{len(applied) - 1} runs those, --keep-going all "
+            "that apply"
             if len(applied) > 1
-            else "is this the tree the series was made for?",
+            else "is this the tree the series was made for? harness series base tells",
         )
         self.patch = patch
         self.hunks = hunks
@@ -225,4 +226,5 @@ def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, fil
     except git.GitCommandError:
         return None
     origin = told.split(" ", 1)[0]
-    return next((prefix.patches for prefix in applied[1:] if prefix.commit == origin), None)
+    went_in = (prefix for prefix in applied[1:] if prefix.applied is not Applied.CONFLICT)
+    return next((prefix.patches for prefix in went_in if prefix.commit == origin), None)
