@@ -26,7 +26,7 @@ class AppliedLine:
 
     @property
     def words(self) -> str:
-        """ "✓ 1 to 5: applies clean"."""
+        """ "✓ patches 1 to 5  clean"."""
         subject = f" ({clean(self.subject)})" if self.subject else ""
         detail = f": {clean(self.detail)}" if self.detail else ""
         several = "patch" if self.first == self.last else "patches"

@@ -156,13 +156,13 @@ _CONCLUSIONS: Mapping[int, Mark] = {
 
 
 _APPLIED: Mapping[Applied, Mark] = {
-    Applied.CLEAN: Mark("✓", "applies clean", Tone.GOOD),
-    Applied.OFFSET: Mark("✓", "applies with offset", Tone.GOOD),
-    Applied.THREE_WAY: Mark("!", "applies by three-way merge", Tone.OPEN),
-    Applied.REPAIRED: Mark("!", "applies repaired", Tone.OPEN),
+    Applied.CLEAN: Mark("✓", "clean", Tone.GOOD),
+    Applied.OFFSET: Mark("✓", "with offset", Tone.GOOD),
+    Applied.THREE_WAY: Mark("!", "three-way merge", Tone.OPEN),
+    Applied.REPAIRED: Mark("!", "repaired", Tone.OPEN),
     Applied.PRESENT: Mark("–", "already in the tree", Tone.QUIET),
-    Applied.REVERSED: Mark("!", "applied in reverse", Tone.OPEN),
-    Applied.CONFLICT: Mark("✗", "does not apply", Tone.BAD),
+    Applied.REVERSED: Mark("!", "in reverse", Tone.OPEN),
+    Applied.CONFLICT: Mark("✗", "conflict", Tone.BAD),
 }
 _NOT_TRIED = Mark("·", "not tried", Tone.QUIET)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from harness.model.hunk import FileChange, HunkLines
-from harness.verdicts.hunk_places import FileLines, Fit, nearest_window, place, places
+from harness.verdicts.hunk_places import FileLines, Fit, Place, Window, nearest_window, place, places
 
 MAX_CONFLICTS = 12  # hunks shown of one patch
 MAX_LINES = 24  # lines shown of one hunk, and of the tree
@@ -48,11 +48,14 @@ def _conflicts(changes: Sequence[FileChange], read: Callable[[str], bytes | None
         file = FileLines.of(data)
         for hunk, spot in zip(change.hunks, places(file, change), strict=True):
             if spot.fit in (Fit.MISSING, Fit.FUZZ):
-                yield _conflict(change, hunk, file, spot.fuzz)
+                yield _conflict(change, hunk, file, spot)
 
 
-def _conflict(change: FileChange, hunk: HunkLines, file: FileLines, fuzz: int) -> HunkConflict:
+def _conflict(change: FileChange, hunk: HunkLines, file: FileLines, spot: Place) -> HunkConflict:
     window = nearest_window(file, hunk)
+    if spot.line is not None:  # with fuzz: the place is known
+        first_line = max(0, spot.line)
+        window = Window(first_line, first_line + len(hunk.old), first_line, spot.share, True)
     wanted = {"".join(line.split()) for line in hunk.old} - {""}
     marked = [
         ("=" if "".join(line.split()) in wanted or not line.strip() else "!") + line
@@ -65,8 +68,8 @@ def _conflict(change: FileChange, hunk: HunkLines, file: FileLines, fuzz: int) -
     old = tuple(line for line in hunk.lines if not line.startswith("+"))
     if place(file, _turned(hunk), False).fit in (Fit.CLEAN, Fit.OFFSET):
         why = "what it makes is in the file already"
-    elif fuzz:
-        why = f"it would fit with fuzz {fuzz}, which git does not take"
+    elif spot.fuzz:
+        why = f"it would fit with fuzz {spot.fuzz}, which git does not take"
     elif kept:
         why = f"{window.share:.0%} of its lines are nearest at line {window.start + first + 1}"
     else:

@@ -171,7 +171,7 @@ class Window:
 
 def nearest_window(file: FileLines, hunk: HunkLines) -> Window:
     """The part of the file that comes nearest to what the hunk wants to find, whitespace apart."""
-    return _best_window(file, _loose_old(hunk), hunk.start - 1, len(hunk.old) + 2, 0)
+    return _best_window(file, _loose_old(hunk), hunk.start - 1, len(hunk.old) + SLACK, 0)
 
 
 def _best_window(file: FileLines, old: Sequence[tuple[str, str]], expected: int, size: int, lost: int) -> Window:
