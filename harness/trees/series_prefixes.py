@@ -114,6 +114,8 @@ def _apply(store: ObjectStore, index: Path, diff: Path, patch: Patch, tree_id: s
 
     ``tree_id`` is the index's tree before. Raises _DoesNotApply; the index is as it was then.
     """
+    if patch.damage:
+        raise _DoesNotApply(f"its diff is damaged ({patch.damage}) and needs harness series repair")
     try:
         return _as_told(store.apply_to_index(diff, index), patch)
     except git.GitCommandError as error:
@@ -209,8 +211,14 @@ class SeriesConflict(PatchConflict):
 
 
 def _conflict(error: git.GitCommandError) -> str:
-    failed = re.findall(r"patch failed: (\S+:\d+)", str(error.stderr))
-    return f"hunks at {', '.join(failed)}" if failed else git_reason(error)
+    said = str(error.stderr)
+    hunks = re.findall(r"patch failed: (\S+:\d+)", said)
+    absent = re.findall(r"error: (\S+): does not exist in index", said)
+    present = re.findall(r"error: (\S+): already exists in index", said)
+    parts = [f"hunks at {', '.join(hunks)}"] if hunks else []
+    parts += [f"the tree has no {', '.join(absent)}"] if absent else []
+    parts += [f"the tree has {', '.join(present)} already"] if present else []
+    return "; ".join(parts) or git_reason(error)
 
 
 def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, file: str, line: int) -> int | None:

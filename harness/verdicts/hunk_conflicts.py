@@ -64,7 +64,7 @@ def _conflict(change: FileChange, hunk: HunkLines, file: FileLines, spot: Place)
     # Blank and foreign lines at the window's ends are there by its size only.
     first = next((at for at, line in enumerate(marked) if line[0] == "=" and line[1:].strip()), 0)
     last = next((at for at in range(len(marked) - 1, -1, -1) if marked[at][0] == "=" and marked[at][1:].strip()), -1)
-    kept = marked[first : last + 1]
+    kept = marked[first : last + 1] if spot.line is None else marked
     old = tuple(line for line in hunk.lines if not line.startswith("+"))
     if place(file, _turned(hunk), False).fit in (Fit.CLEAN, Fit.OFFSET):
         why = "what it makes is in the file already"

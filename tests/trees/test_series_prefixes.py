@@ -164,6 +164,25 @@ def test_keep_going_leaves_out_and_says_so(store: ObjectStore, content: TreeCont
     assert error.value.patch.index == 2
 
 
+def test_a_damaged_diff_is_not_given_to_git(store: ObjectStore, content: TreeContent) -> None:
+    damaged = replace(patch(1, TOP), damage="box:7: malformed")
+    with pytest.raises(
+        SeriesConflict, match=r"its diff is damaged \(box:7: malformed\) and needs harness series repair"
+    ):
+        prefixes(store, baseline(store, content, ()), [damaged])
+
+
+def test_what_the_tree_lacks_and_has(store: ObjectStore, content: TreeContent) -> None:
+    gone = TOP.replace("int c;", "int z;") + "--- a/mm/gone.c\n+++ b/mm/gone.c\n@@ -1 +1 @@\n-x\n+y\n"
+    new = "diff --git a/Makefile b/Makefile\nnew file mode 100644\n--- /dev/null\n+++ b/Makefile\n@@ -0,0 +1 @@\n+x\n"
+    two = [patch(1, gone), replace(patch(2, ""), diff=new, files=("Makefile",))]
+    applied = prefixes(store, baseline(store, content, ()), [*two, patch(3, END)], keep_going=True)
+    assert said(applied)[:2] == [
+        (Applied.CONFLICT, "hunks at mm/x.c:1; the tree has no mm/gone.c"),
+        (Applied.CONFLICT, "the tree has Makefile already"),
+    ]
+
+
 def test_lines_of_a_patch_left_out_are_nobodys(store: ObjectStore, content: TreeContent) -> None:
     base = baseline(store, content, [fixup()])
     applied = prefixes(store, base, [patch(1, LOST), patch(2, END)], keep_going=True)
