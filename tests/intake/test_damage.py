@@ -277,3 +277,8 @@ def test_ways_and_tools_of_the_table() -> None:
     wanted = {"leading-space", "tabs-collapsed", "blank-context", "brace-comment", "trailing-space", "wrapped"}
     wanted |= {"html-escaped", "quoted", "headers-dropped", "navigation", "as-002-003", "as-004"}
     assert wanted <= set(SINGLE) and list(TOOLS) == ["git apply", "patch", "wiggle", "harness"]
+
+
+def test_every_way_is_described() -> None:
+    readme = (OWN.parent / "README.md").read_text()
+    assert all(f"\n| `{name}` | " in readme for name in SINGLE)
