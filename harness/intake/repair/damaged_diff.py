@@ -188,9 +188,7 @@ def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile]) -> int
             return at + 1
         elif _GIT_HEADER.match(line):
             file.git_headers.append(line.strip())
-        elif "@@ -" in line and _HUNK.match(line):
-            return at
-        elif at - file.number > 12:
+        elif ("@@ -" in line and _HUNK.match(line)) or at - file.number > 12:
             return at
         at += 1
     return at

@@ -28,8 +28,8 @@ class RepairedLine:
     """A line of a repaired hunk.
 
     ``mark`` is " ", "-" or "+"; ``given`` the text it was made from, None for a line that the text had lost, and
-    ``number`` its line there. ``what`` says what was done ("" for nothing), ``why`` on which ground; ``sure`` is between
-    0 and 1.
+    ``number`` its line there. ``what`` says what was done ("" for nothing), ``why`` on which ground; ``sure`` is
+    between 0 and 1.
     """
 
     mark: str
