@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from harness.intake.file_changes import file_changes
 from harness.intake.git_range import split_range
 from harness.intake.sources import read_series
-from harness.model.base import BaseRanking, Candidate, NoHunks, Trial
+from harness.model.base import BaseClues, BaseRanking, Candidate, KernelVersion, NoHunks, Trial
 from harness.model.errors import UserError
 from harness.model.hunk import FileChange
 from harness.model.series import Series, SeriesTree
@@ -20,7 +19,7 @@ from harness.runs.workshop import Workshop
 from harness.trees.git_objects import GitObjects, Revision
 from harness.trees.tree_files import GitTreeFiles
 from harness.verdicts.base_clues import clues_of, version_of_makefile
-from harness.verdicts.base_score import fitness, rank, trial
+from harness.verdicts.base_score import fitness, rank, trial, version_evidence
 
 MAX_COMMITS = 200_000  # of one range; all of Linux's history to 2011
 ALL_TRIED = 3_000  # commits of a range that are all looked at; of more, evenly spread ones and every tag, then nearer
@@ -56,7 +55,7 @@ def base_of(workshop: Workshop, series: Series, candidates: Sequence[str]) -> Ba
     for name in names:
         wanted = split_range(name)
         if wanted is not None and name not in workshop.catalogue.tree_names() and not Path(name).exists():
-            tried += _range(workshop, changes, *wanted, clues.not_after)
+            tried += _range(workshop, changes, *wanted, clues)
         else:
             tried.append(_tree(workshop, changes, name))
     if not tried:
@@ -100,7 +99,7 @@ class _Content:
 
 
 def _range(
-    workshop: Workshop, changes: Changes, folder: Path, first: str, last: str, not_after: datetime | None
+    workshop: Workshop, changes: Changes, folder: Path, first: str, last: str, clues: BaseClues
 ) -> Iterator[Tried]:
     """One candidate for each distinct content of a range of commits, its ends included."""
     objects = GitObjects(folder)
@@ -108,13 +107,15 @@ def _range(
     tags = objects.tagged()
     judge = _Judge(objects, changes)
     contents = _contents(revisions, tags, judge, workshop.notice)
-    bound = not_after.timestamp() if not_after else None
+    bound = clues.not_after.timestamp() if clues.not_after else None
     for content in contents:
         early = [at for at in content.places if bound is None or revisions[at].time <= bound]
-        # The newest that is not too new stands for all of them: people work on what is newest.
-        at = max(early, key=lambda place: (revisions[place].time, place)) if early else content.places[0]
-        files = GitTreeFiles(objects, revisions[at].commit)
-        version = version_of_makefile(files.read("Makefile"))
+        versions = {at: judge.version(revisions[at].commit) for at in early or content.places[:1]}
+        said = {at: version_evidence(clues.versions, version) for at, version in versions.items()}
+        # Of the version that the series names, the newest that is not too new stands for all of them: people work on
+        # what is newest.
+        at = max(versions, key=lambda place: ((said[place] or (0.0, ""))[0], revisions[place].time, place))
+        version = versions[at]
         alike = tuple(_name(folder, revisions[place], tags) for place in content.places if place != at)
         yield Candidate(_name(folder, revisions[at], tags), version, revisions[at].time, alike), content.seen
 
@@ -132,6 +133,7 @@ class _Judge:
         self.paths = tuple(dict.fromkeys(change.path for many in changes for change in many))
         self.known: dict[tuple[str | None, ...], Trial] = {}
         self.keys: dict[str, tuple[str | None, ...]] = {}
+        self.versions: dict[str, KernelVersion | None] = {}
 
     def key(self, commit: str) -> tuple[str | None, ...]:
         """The blob ids of the files, None for one that is not there."""
@@ -140,6 +142,15 @@ class _Judge:
             entries = (self.objects.entry(root, path) for path in self.paths)
             self.keys[commit] = tuple(e.object_id if e is not None and e.is_file else None for e in entries)
         return self.keys[commit]
+
+    def version(self, commit: str) -> KernelVersion | None:
+        """What the commit's Makefile calls itself."""
+        entry = self.objects.entry(self.objects.root(commit), "Makefile")
+        if entry is None or not entry.is_file:
+            return None
+        if entry.object_id not in self.versions:
+            self.versions[entry.object_id] = version_of_makefile(self.objects.blob(entry.object_id))
+        return self.versions[entry.object_id]
 
     def trial(self, commit: str) -> Trial:
         """The series against the commit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from harness.model.base import BaseClues, KernelVersion, VersionHint
 from harness.model.hunk import FileChange
@@ -93,7 +93,11 @@ def _not_after(patches: Sequence[Patch], changes: Sequence[Sequence[FileChange]]
     files = [change.old_time for many in changes for change in many if change.old_time is not None]
     moments = []
     if mails:
-        moments.append((min(mails), f"it was sent {min(mails):%Y-%m-%d %H:%M} UTC"))
+        sent = min(mails)
+        # An archive's page may tell the day only.
+        known = sent.time() != time.min
+        told = f"it was sent {sent:%Y-%m-%d %H:%M} UTC" if known else f"it was sent on {sent:%Y-%m-%d}"
+        moments.append((sent if known else sent + timedelta(days=1), told))
     if files:
         moments.append(
             (max(files).replace(tzinfo=UTC) + _ZONES, f"its old files are of {max(files):%Y-%m-%d %H:%M}, zone unknown")

@@ -121,7 +121,7 @@ def _ranked(clues: BaseClues, candidate: Candidate, seen: Trial) -> RankedTree:
         what = "every file is" if seen.blobs_found == seen.blobs else f"{seen.blobs_found} of {seen.blobs} files are"
         reasons.append(f"{what}, byte for byte, what the index lines name")
     reasons.append(_trial_words(seen))
-    version = _version_evidence(clues.versions, candidate.version)
+    version = version_evidence(clues.versions, candidate.version)
     if version is not None:
         share, words = version
         evidence.append((VERSION, share))
@@ -149,7 +149,7 @@ def _trial_words(seen: Trial) -> str:
     return ", ".join(words)
 
 
-def _version_evidence(hints: Sequence[VersionHint], version: KernelVersion | None) -> tuple[float, str] | None:
+def version_evidence(hints: Sequence[VersionHint], version: KernelVersion | None) -> tuple[float, str] | None:
     """(0 to 1, words) of the hint that speaks best for the candidate's version; None without hint or version."""
     if version is None or not hints:
         return None

@@ -16,14 +16,16 @@ COMMITS = 60
 
 
 def fast_import(folder: Path, commits: int) -> None:
-    """A history in which commit k makes mm/busy.c say k, and mm/rare.c change at 20, 30 and 40."""
+    """A history in which commit k makes mm/busy.c say k, and mm/rare.c change at 20, 30 and 40; from 33 on its
+    Makefile says 2.5.2."""
     subprocess.run(["git", "init", "-q", "--bare", str(folder)], check=True)
     lines = []
     for number in range(1, commits + 1):
         time = 1_000_000_000 + number * 86_400
         step = sum(number >= at for at in (20, 30, 40))
         rare = "".join(f"int line{at};\n" for at in range(30)).replace("line15", f"line15_{step}")
-        files = {"mm/busy.c": f"int busy = {number};\n", "mm/rare.c": rare, "Makefile": "VERSION = 2\nPATCHLEVEL = 5\n"}
+        makefile = f"VERSION = 2\nPATCHLEVEL = 5\nSUBLEVEL = {1 if number < 33 else 2}\n"
+        files = {"mm/busy.c": f"int busy = {number};\n", "mm/rare.c": rare, "Makefile": makefile}
         lines.append(f"commit refs/heads/master\ncommitter a <a@b> {time} +0000\ndata <<END\ncommit {number}\nEND\n")
         for path, text in files.items():
             lines.append(f"M 100644 inline {path}\ndata {len(text)}\n{text}\n")
@@ -90,10 +92,10 @@ def test_the_commits_of_a_range_by_content(checkout: Checkout) -> None:
     assert len(trees) == 4, "as many as mm/rare.c has contents"
     best = trees[0]
     assert value["confidence"] == "likely"
-    # Sent on the day of commit 34, it is for the newest of its content until then.
-    assert subject(checkout, best["tree"]) == "commit 34"
+    # Sent on the day of commit 34 for 2.5.1, it is for the newest 2.5.1 of its content until then.
+    assert (subject(checkout, best["tree"]), best["version"]) == ("commit 32", "2.5.1")
     assert sorted(subject(checkout, name) for name in best["alike"]) == [
-        f"commit {number}" for number in range(30, 40) if number != 34
+        f"commit {number}" for number in range(30, 40) if number != 32
     ]
     assert best["hunks"] == {"clean": 1, "offset": 0, "fuzz": 0, "missing": 0, "file missing": 0}
     assert best["each_hunk"][0] == {
@@ -110,7 +112,7 @@ def test_a_long_range_is_narrowed(checkout: Checkout, monkeypatch: pytest.Monkey
     value = found(checkout, f"{checkout.folder}/history.git@v1..v60")
     trees = value["trees"]
     assert isinstance(trees, list)
-    assert subject(checkout, trees[0]["tree"]) == "commit 34"
+    assert subject(checkout, trees[0]["tree"]) == "commit 32"
 
 
 def test_candidates_of_every_kind(checkout: Checkout) -> None:

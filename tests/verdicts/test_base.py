@@ -168,6 +168,9 @@ def test_the_latest_moment_of_the_base() -> None:
     one = patch(1, V1, AFTER_ONE, date=sent)
     clues = clues_of(series(one), [file_changes(one)])
     assert (clues.not_after, clues.not_after_why) == (sent, "it was sent 2002-08-26 09:00 UTC")
+    day = replace(one, date=sent.replace(hour=0))
+    clues = clues_of(series(day), [file_changes(day)])
+    assert (clues.not_after, clues.not_after_why) == (datetime(2002, 8, 27, tzinfo=UTC), "it was sent on 2002-08-26")
     older = replace(
         one, diff=one.diff.replace("--- a/mm/swap.c", "--- a/mm/swap.c\t2002-08-24 18:30:38.000000000 +0200")
     )
@@ -209,7 +212,7 @@ def test_versions_and_dates_decide_what_the_hunks_leave_open() -> None:
     assert [tree.candidate.name for tree in ranking.trees] == ["rc2", "rc3"]
     assert "the header of mm/swap.c names 2.6.22-rc2-mm1, which is built on 2.6.22-rc2" in ranking.trees[0].reasons
     assert ranking.confidence == "open", "the hunks fit both"
-    sent = datetime(2007, 5, 29, tzinfo=UTC)
+    sent = datetime(2007, 5, 29, 12, tzinfo=UTC)
     moments = {"old": -90, "newest": -2, "later": 3}
     dated = series(patch(1, V1, AFTER_ONE, date=sent))
     times = [(name, V1, int(sent.timestamp()) + days * 86400) for name, days in moments.items()]
