@@ -65,6 +65,14 @@ class Catalogue:
         """The configuration fragment by name."""
         return self._load("kconfig fragment", self.layout.configs / "kconfig", ".config", name, load_fragment)
 
+    def fragment_names(self) -> list[str]:
+        """Names of all configuration fragments."""
+        return self._names(self.layout.configs / "kconfig", ".config")
+
+    def stressor_names(self) -> list[str]:
+        """Names of all stressors."""
+        return self._names(self.layout.configs / "stressors", ".yaml")
+
     def stressor(self, name: str) -> Stressor:
         """The stressor by name."""
         return self._load("stressor", self.layout.configs / "stressors", ".yaml", name, load_stressor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from pydantic import Field
 
 from harness.config.yaml_file import Schema, read_yaml
@@ -36,25 +37,28 @@ class SeriesSchema(Schema):
     patches: int = Field(ge=0)
     message_ids: list[str] = Field(default_factory=list)
     archive: str | None = None
-    trees: list[SeriesTreeSchema] = Field(min_length=1)
+    mail: list[str] = Field(default_factory=list)
+    trees: list[SeriesTreeSchema]
     kconfig: list[str] = Field(min_length=1)
     requires: list[RequirementSchema] = Field(default_factory=list)
     stressors: list[str] = Field(min_length=1)
 
 
 def load_series_spec(folder: Path) -> SeriesSpec:
-    """What ``folder``/series.yaml says. Raises UserError; a port folder outside ``folder`` is refused."""
+    """What ``folder``/series.yaml says. Raises UserError; a port or mail outside ``folder`` is refused."""
     path = folder / "series.yaml"
     s = read_yaml(path, SeriesSchema)
-    trees = []
-    for tree in s.trees:
-        port = None
-        if tree.port is not None:
-            resolved = (folder / tree.port).resolve()
-            if not resolved.is_relative_to(folder.resolve()):
-                raise UserError(f"port {tree.port} of {tree.tree} lies outside the series' folder", where=str(path))
-            port = str(resolved)
-        trees.append(SeriesTree(tree.tree, port, tree.note))
+
+    def inside(name: str, what: str) -> str:
+        resolved = (folder / name).resolve()
+        if not resolved.is_relative_to(folder.resolve()):
+            raise UserError(f"{what} lies outside the series' folder", where=str(path))
+        return str(resolved)
+
+    trees = [
+        SeriesTree(tree.tree, inside(tree.port, f"port {tree.port} of {tree.tree}") if tree.port else None, tree.note)
+        for tree in s.trees
+    ]
     return SeriesSpec(
         name=folder.name,
         path=str(path),
@@ -69,4 +73,51 @@ def load_series_spec(folder: Path) -> SeriesSpec:
         requires=tuple((r.option, r.reason) for r in s.requires),
         stressors=tuple(s.stressors),
         summary=s.summary,
+        mail=tuple(inside(name, f"mail {name}") for name in s.mail),
     )
+
+
+def _lines(key: str, value: str | int | list[str]) -> str:
+    text = yaml.safe_dump(value, allow_unicode=True, width=10_000, default_flow_style=True)
+    return f"{key}: {text.removesuffix('...' + chr(10)).rstrip(chr(10))}\n"
+
+
+def series_yaml(spec: SeriesSpec, folder: Path) -> str:
+    """``spec`` as the text of a series.yaml that load_series_spec reads back; paths are written relative to ``folder``.
+
+    Keys that say nothing are left out, but for ``trees``, which is to be filled in.
+    """
+
+    def below(path: str) -> str:
+        return str(Path(path).relative_to(folder))
+
+    parts = [_lines("title", spec.title)]
+    if spec.summary:
+        parts.append(_lines("summary", spec.summary))
+    parts += [_lines("posted", spec.posted), _lines("lists", list(spec.lists)), _lines("patches", spec.patches)]
+    if spec.message_ids:
+        ids = {"message_ids": list(spec.message_ids)}
+        parts.append(yaml.safe_dump(ids, allow_unicode=True, width=10_000, default_flow_style=False))
+    if spec.archive:
+        parts.append(_lines("archive", spec.archive))
+    parts.append("# the mails as they were found, older versions and answers among them\n")
+    parts.append(_lines("mail", [below(path) for path in spec.mail]))
+    if spec.trees:
+        parts.append("trees:\n")
+        for tree in spec.trees:
+            facts = {"tree": tree.tree} | ({"port": below(tree.port)} if tree.port else {})
+            parts.append("  - " + _flow(facts | ({"note": tree.note} if tree.note else {})))
+    else:
+        parts.append("# trees to run on, such as: [{tree: linux-6.1}]; --tree NAME runs on another one\ntrees: []\n")
+    parts.append(_lines("kconfig", list(spec.kconfig)))
+    if spec.requires:
+        parts.append("requires:\n")
+        parts += ["  - " + _flow({"option": option, "reason": reason}) for option, reason in spec.requires]
+    else:
+        parts.append("# options without which it tests nothing: requires: [{option: DEBUG_VM, reason: why}]\n")
+    parts.append(_lines("stressors", list(spec.stressors)))
+    return "".join(parts)
+
+
+def _flow(value: dict[str, str]) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=True)

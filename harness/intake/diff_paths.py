@@ -136,6 +136,35 @@ def check_diff_lines(lines: Sequence[str], first: int, where: Where) -> None:
             raise UserError(f"patch refused: {why}", where=where(first + at), remedy="remove that part of the patch")
 
 
+def check_headers(lines: Sequence[str], first: int, where: Where) -> None:
+    """As check_diff_lines, of a diff whose hunks cannot be told from its headers.
+
+    A line counts as a header where the lines beside it make it one: "---" above "+++", "Index:" above a row of "=",
+    git's own within the lines below "diff --git".
+    """
+    git_lines = 0
+    for at, line in enumerate(lines):
+        before, after = lines[at - 1] if at else "", lines[at + 1] if at + 1 < len(lines) else ""
+        if line.startswith("diff --git "):
+            git_lines = 8  # mode, similarity, rename, index, ---, +++
+        elif line.startswith("@@"):
+            git_lines = 0
+        why = None
+        if (
+            (line.startswith("--- ") and after.startswith("+++ "))
+            or (line.startswith("+++ ") and before.startswith("--- "))
+            or (git_lines > 0 and not line.startswith(_PREFIXED))
+        ):
+            why = _header_refusal(line)
+        elif line.rstrip() == "GIT binary patch" or (line.startswith("Binary files ") and line.endswith(" differ")):
+            why = "binary patch"
+        elif line.startswith("Index: ") and after.startswith("==="):
+            why = _refusal(header_path(line[7:].strip()))
+        git_lines -= 1
+        if why:
+            raise UserError(f"patch refused: {why}", where=where(first + at), remedy="remove that part of the patch")
+
+
 def check_diff_paths(diff: str, where: str) -> None:
     """As check_diff_lines, of a diff's text; ``where`` names its file and lines count from 1."""
     check_diff_lines(diff.split("\n"), 0, lambda index: f"{where}:{index + 1}")
@@ -150,16 +179,16 @@ def touched_files(files: Sequence[FileDiff]) -> tuple[str, ...]:
         if any(renamed):
             found.update((_unquote(name), None) for name in renamed if name)
         elif new not in (None, NO_FILE):
-            found[_stripped(str(new))] = None
+            found[stripped_path(str(new))] = None
         elif old not in (None, NO_FILE):
-            found[_stripped(str(old))] = None
+            found[stripped_path(str(old))] = None
         elif (names := file.header("diff --git ")) is not None:  # only a mode, or an empty file
             quoted = _QUOTED.match(names)
             # both names are the same but for a/ and b/: the first is the shorter half
-            found[_stripped(_unquote(names) if quoted else names[: len(names) // 2])] = None
+            found[stripped_path(_unquote(names) if quoted else names[: len(names) // 2])] = None
     return tuple(found)
 
 
-def _stripped(path: str) -> str:
+def stripped_path(path: str) -> str:
     """The path without its first directory, as -p1 takes it."""
     return path.partition("/")[2] or path

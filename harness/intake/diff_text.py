@@ -16,7 +16,7 @@ from unidiff.patch import PatchSet
 from harness.model.errors import UserError
 
 MAX_HUNKS = 65_536  # per diff; the largest tree-wide conversions stay below
-REMEDY = "take the patch from an undamaged mail or archive"
+REMEDY = "take the patch from an undamaged source, or mend it: harness series repair"
 
 HUNK = re.compile(r"@@ -([0-9]{1,8})(?:,([0-9]{1,8}))? \+([0-9]{1,8})(?:,([0-9]{1,8}))? @@ ?(.*)", re.DOTALL)
 HEADERS = (
@@ -40,6 +40,11 @@ HEADERS = (
     "GIT binary patch",
 )
 _PREAMBLE = re.compile(r"Index: |={20,}\s*$|diff -|Only in |RCS file: |retrieving revision ")
+
+
+class MalformedDiff(UserError):
+    """A diff that is damaged: its text cannot be taken as it stands, but may be repaired."""
+
 
 Where = Callable[[int], str]
 """Names the place (file:line) of a line given by its 0-based index."""
@@ -105,6 +110,17 @@ def orphan_hunk(lines: Sequence[str]) -> int | None:
     return next((at for at, line in enumerate(lines) if line.startswith("@@ -") and HUNK.match(line)), None)
 
 
+def damaged_start(lines: Sequence[str]) -> int | None:
+    """0-based line where a diff begins that may be damaged: its first header, "Index:" line or hunk header."""
+    found = [at for at in (diff_start(lines), orphan_hunk(lines)) if at is not None]
+    if not found:
+        return None
+    start = min(found)
+    while start > 0 and (_PREAMBLE.match(lines[start - 1]) or lines[start - 1].startswith(("--- ", "+++ ", "index "))):
+        start -= 1
+    return start
+
+
 def is_signature(line: str) -> bool:
     """Whether the line starts a mail's signature or a list's footer: "-- ", "--" or a row of underscores."""
     return line.rstrip() == "--" or (len(line) > 30 and not line.strip("_\r"))
@@ -114,11 +130,11 @@ def _read_hunk(lines: Sequence[str], at: int, where: Where) -> tuple[Hunk, int]:
     """The hunk whose header is at ``at`` and the index of the line after it."""
     match = HUNK.match(lines[at])
     if not match:
-        raise UserError("malformed hunk header", where=where(at), remedy=REMEDY)
+        raise MalformedDiff("malformed hunk header", where=where(at), remedy=REMEDY)
     old = int(match[2]) if match[2] is not None else 1
     new = int(match[4]) if match[4] is not None else 1
     if old + new == 0:
-        raise UserError("hunk of no lines", where=where(at), remedy=REMEDY)
+        raise MalformedDiff("hunk of no lines", where=where(at), remedy=REMEDY)
     position = at + 1
     while old > 0 or new > 0:
         mark = (lines[position][:1] or " ") if position < len(lines) else None
@@ -130,14 +146,14 @@ def _read_hunk(lines: Sequence[str], at: int, where: Where) -> tuple[Hunk, int]:
             new -= 1
         elif mark != "\\":
             last = "the text ends" if mark is None else "a line that is neither context nor change comes"
-            raise UserError(
+            raise MalformedDiff(
                 f"malformed diff: {last} where the hunk of line {where(at).rpartition(':')[2]} still lacks "
                 f"{old} old and {new} new lines",
                 where=where(min(position, len(lines) - 1)),
                 remedy=REMEDY,
             )
         if old < 0 or new < 0:
-            raise UserError("malformed diff: hunk is longer than its header says", where=where(at), remedy=REMEDY)
+            raise MalformedDiff("malformed diff: hunk is longer than its header says", where=where(at), remedy=REMEDY)
         position += 1
     if position < len(lines) and lines[position].startswith("\\ "):
         position += 1
@@ -157,9 +173,9 @@ def read_diff(lines: Sequence[str], start: int, where: Where) -> Diff:
         current = files[-1] if files else None
         if line.startswith("@@"):
             if current is None or not current.headers:
-                raise UserError("hunk without a file header", where=where(at), remedy=REMEDY)
+                raise MalformedDiff("hunk without a file header", where=where(at), remedy=REMEDY)
             if current.header("--- ") is None or current.header("+++ ") is None:
-                raise UserError("hunk of a file without --- and +++ lines", where=where(at), remedy=REMEDY)
+                raise MalformedDiff("hunk of a file without --- and +++ lines", where=where(at), remedy=REMEDY)
             hunks += 1
             if hunks > MAX_HUNKS:
                 raise UserError(f"more than {MAX_HUNKS} hunks in one patch", where=where(at))
@@ -172,7 +188,7 @@ def read_diff(lines: Sequence[str], start: int, where: Where) -> Diff:
                 files.append(current := FileDiff())
             current.headers += [(at, line), (at + 1, lines[at + 1])]
             if at + 2 >= len(lines) or not lines[at + 2].startswith("@@"):
-                raise UserError("malformed diff: no hunk after the file header", where=where(at), remedy=REMEDY)
+                raise MalformedDiff("malformed diff: no hunk after the file header", where=where(at), remedy=REMEDY)
             at += 2
             end = at
             continue
@@ -194,7 +210,9 @@ def read_diff(lines: Sequence[str], start: int, where: Where) -> Diff:
         elif current is not None and current.hunks:
             surplus = line.startswith("+") or (line.startswith("-") and not line.startswith("--"))
             if surplus or (at == end and line.startswith(" ") and not line.isspace()):
-                raise UserError("malformed diff: a hunk is longer than its header says", where=where(at), remedy=REMEDY)
+                raise MalformedDiff(
+                    "malformed diff: a hunk is longer than its header says", where=where(at), remedy=REMEDY
+                )
         at += 1
     return Diff(start, end, tuple(files))
 
@@ -228,5 +246,5 @@ def count_changes(lines: Sequence[str], first: int, where: Where) -> tuple[int, 
     except (UnidiffParseError, ValueError, AssertionError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         text = "".join(c if c.isprintable() else "?" for c in reason)
-        raise UserError(f"malformed diff: {text}", where=where(at), remedy=REMEDY) from None
+        raise MalformedDiff(f"malformed diff: {text}", where=where(at), remedy=REMEDY) from None
     return parsed.added, parsed.removed

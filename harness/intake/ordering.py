@@ -1,25 +1,40 @@
-"""Mails to a series: which of them belong to it, in which order, and which are missing."""
+"""Mails to a posting: which of them belong to it, in which order, which are missing, and what it replaced."""
 
 from __future__ import annotations
 
+import heapq
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from harness.intake.mail import Mail, letter_text, patch_author, patch_title, split_patch
+from harness.intake.mail import Mail
+from harness.intake.message_ids import ids_by_numbering
+from harness.intake.patch_text import patch_author, patch_title
 from harness.model.errors import UserError
-from harness.model.series import Patch, Provenance, Series, SeriesSpec
+from harness.model.series import SeriesSpec
+
+MAX_UNNUMBERED = 4096  # patches without n/m of one source
+MAX_NOTES = 8  # mails named as not taken
 
 _NO_DATE = datetime.min.replace(tzinfo=UTC)
+_QUOTED_TITLE = re.compile(r"(?:>\s?)*\[PATCH[^\]\n]{0,40}\]\s+(\S.{2,160})$")
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The mails of one posting of a series by patch index; 0 is the cover letter."""
+    """The mails of one posting of a series by patch index; 0 is the cover letter.
+
+    ``older`` are earlier postings found beside it, newest first; ``ids`` the message ids known of mails that are not
+    here; ``notes`` what was left out and why.
+    """
 
     version: int
     total: int
     mails: dict[int, Mail]
+    older: tuple[Posting, ...] = ()
+    ids: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -32,13 +47,13 @@ def _time(mail: Mail) -> datetime:
 
 def _one_of_each(mails: Iterable[Mail]) -> list[Mail]:
     """Each message once: lists and folders hold cross-posted copies."""
-    seen: set[str] = set()
+    seen: set[tuple[str, int]] = set()
     kept = []
     for mail in mails:
-        if mail.message_id is None or mail.message_id not in seen:
+        key = (mail.message_id or "", mail.part)
+        if mail.message_id is None or key not in seen:
             kept.append(mail)
-        if mail.message_id:
-            seen.add(mail.message_id)
+        seen.add(key)
     return kept
 
 
@@ -46,14 +61,50 @@ def _sender(mail: Mail) -> str:
     return mail.author.rpartition("<")[2].strip(" >").casefold()
 
 
-def _by_index(mails: Iterable[Mail]) -> dict[int, Mail]:
-    """Mails by the n of "n/m"; of two with the same number the later (a resend) stands."""
+def _named_mail(mail: Mail) -> str:
+    return f'"{mail.subject.title[:80]}" ({mail.source})'
+
+
+def _by_index(mails: Iterable[Mail]) -> tuple[dict[int, Mail], dict[int, Mail]]:
+    """(mails by the n of "n/m", those replaced): of two with the same number the later, a resend, stands."""
     found: dict[int, Mail] = {}
+    replaced: dict[int, Mail] = {}
     for mail in mails:
         index = mail.subject.index
-        if index is not None and (index not in found or _time(mail) >= _time(found[index])):
+        if index is None:
+            continue
+        if index not in found or _time(mail) >= _time(found[index]):
+            if index in found:
+                replaced[index] = found[index]
             found[index] = mail
-    return found
+        else:
+            replaced[index] = mail
+    return found, replaced
+
+
+_Key = tuple[int, bool, int, str]  # version, not RFC, total, sender
+
+
+def _related(one: Sequence[Mail], other: Sequence[Mail]) -> bool:
+    """Whether two postings are of one series: by sender, by thread, or by the title of a mail of each."""
+    if _sender(one[0]) == _sender(other[0]):
+        return True
+    ids = [{mail.message_id for mail in mails if mail.message_id} for mails in (one, other)]
+    if any(ids[1].intersection(mail.references) for mail in one) or any(
+        ids[0].intersection(mail.references) for mail in other
+    ):
+        return True
+    return bool({mail.subject.title.casefold() for mail in one} & {mail.subject.title.casefold() for mail in other})
+
+
+def _whole(key: _Key, mails: Sequence[Mail]) -> list[Posting]:
+    """The posting of a group's mails, and behind it what was sent again in the same version."""
+    found, replaced = _by_index(mails)
+    postings = [Posting(key[0], key[2], found)]
+    if replaced:
+        again = "sent again in the same version"
+        postings.append(Posting(key[0], key[2], replaced, notes=(again,)))
+    return postings
 
 
 def numbered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
@@ -62,7 +113,7 @@ def numbered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
     A single patch sent again as an answer into the older posting's thread replaces that one patch.
     Raises UserError where two different series have the same version.
     """
-    groups: dict[tuple[int, bool, int, str], list[Mail]] = {}
+    groups: dict[_Key, list[Mail]] = {}
     for mail in mails:
         subject = mail.subject
         if subject.is_patch and not subject.is_reply and subject.index is not None and subject.total is not None:
@@ -78,43 +129,140 @@ def numbered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
             f"mails of {len(rivals)} series: {names}", where=where, remedy="give a mbox or folder that holds one series"
         )
     key = rivals[0]
-    posting = Posting(key[0], key[2], _by_index(groups[key]))
+    posting, *older = _whole(key, groups[key])
+    earlier = [k for k in sorted(groups, reverse=True) if k != key]
+    strangers = [k for k in earlier if not _related(groups[key], groups[k])]
     if posting.missing and 0 not in posting.mails:
-        for older in sorted((k for k in groups if k[2:] == key[2:] and k != key), reverse=True):
-            ids = {mail.message_id for mail in groups[older]}
-            if all(ids.intersection(mail.references) for mail in posting.mails.values()):
-                return Posting(key[0], key[2], {**_by_index(groups[older]), **posting.mails})
-    return posting
+        for k in earlier:
+            ids = {mail.message_id for mail in groups[k]}
+            if k[2:] == key[2:] and all(ids.intersection(mail.references) for mail in posting.mails.values()):
+                posting = replace(posting, mails={**_by_index(groups[k])[0], **posting.mails})
+                break
+    older += [found for k in earlier if k not in strangers for found in _whole(k, groups[k])]
+    notes = [f"another series in {where}: {_named_mail(groups[k][0])}, of {k[2]}" for k in strangers[:MAX_NOTES]]
+    return replace(posting, older=tuple(older), notes=tuple(notes))
 
 
 def threaded(mails: Sequence[Mail]) -> list[Mail]:
     """Mails with each after those that it answers, else by date, else as they came."""
-    waiting = sorted(mails, key=_time)
-    ids = {mail.message_id for mail in mails if mail.message_id}
-    placed: set[str] = set()
+    order = sorted(range(len(mails)), key=lambda at: _time(mails[at]))
+    place = {at: number for number, at in enumerate(order)}
+    by_id: dict[str, int] = {}
+    for at, mail in enumerate(mails):
+        if mail.message_id:
+            by_id.setdefault(mail.message_id, at)
+    waits: list[int] = [0] * len(mails)
+    answers: dict[int, list[int]] = {}
+    for at, mail in enumerate(mails):
+        for parent in {by_id[id_] for id_ in mail.references if id_ != mail.message_id and id_ in by_id}:
+            waits[at] += 1
+            answers.setdefault(parent, []).append(at)
+    ready = [place[at] for at in range(len(mails)) if not waits[at]]
+    heapq.heapify(ready)
+    placed: set[int] = set()
     ordered: list[Mail] = []
-    while waiting:
-        ready = next(
-            (m for m in waiting if placed.issuperset(ids.intersection(m.references) - {m.message_id})),
-            waiting[0],  # mails that answer each other: no order is better than another
-        )
-        waiting.remove(ready)
-        ordered.append(ready)
-        if ready.message_id:
-            placed.add(ready.message_id)
+    while len(ordered) < len(mails):
+        # mails that answer each other: no order is better than another
+        at = order[heapq.heappop(ready)] if ready else next(at for at in order if at not in placed)
+        if at in placed:
+            continue
+        placed.add(at)
+        ordered.append(mails[at])
+        for answer in answers.get(at, ()):
+            waits[answer] -= 1
+            if waits[answer] == 0 and answer not in placed:
+                heapq.heappush(ready, place[answer])
     return ordered
+
+
+def _enumerated(
+    version: int, mails: Sequence[Mail], older: tuple[Posting, ...] = (), notes: tuple[str, ...] = ()
+) -> Posting:
+    return Posting(version, len(mails), dict(enumerate(mails, 1)), older, notes=notes)
+
+
+def _cover_of(patches: Sequence[Mail], mails: Sequence[Mail]) -> Mail | None:
+    """The letter that several unnumbered patches answer, or that has the same thread's first place."""
+    if len(patches) < 2:
+        return None
+    parents = set.intersection(*(set(mail.references) for mail in patches))
+    taken = {id(mail) for mail in patches}
+    return next(
+        (
+            mail
+            for mail in mails
+            if mail.message_id in parents and not mail.has_diff and not mail.subject.is_reply and id(mail) not in taken
+        ),
+        None,
+    )
+
+
+def _newest_of_each(patches: Sequence[Mail]) -> tuple[list[Mail], list[Mail]]:
+    """(patches, those replaced): of patches with one title the highest version, then the latest, stands."""
+    best: dict[tuple[str, int], Mail] = {}
+    for mail in patches:
+        key = (patch_title(mail).casefold(), mail.part)
+        other = best.get(key)
+        if other is None or (mail.subject.version, _time(mail)) >= (other.subject.version, _time(other)):
+            best[key] = mail
+    kept = {id(mail) for mail in best.values()}
+    return [mail for mail in patches if id(mail) in kept], [mail for mail in patches if id(mail) not in kept]
 
 
 def _unnumbered_posting(mails: Sequence[Mail], by_thread: bool) -> Posting | None:
     """Patches without "n/m", in the order of their files or of their thread."""
     patches = [mail for mail in mails if mail.has_diff and not mail.subject.is_reply]
+    if not patches and len(mails) == 1 and not mails[0].subject.is_reply:
+        patches = [mail for mail in mails if mail.has_fragment]
+    replaced: list[Mail] = []
+    notes: list[str] = []
     if by_thread:
-        patches = [mail for mail in patches if mail.subject.is_patch] or patches
-        patches = threaded(patches)
+        marked = [mail for mail in patches if mail.subject.is_patch]
+        if marked:
+            notes = [
+                f"not taken: {_named_mail(mail)}, no [PATCH] in its subject" for mail in patches if mail not in marked
+            ]
+            patches = marked
+        if len(patches) > MAX_UNNUMBERED:
+            raise UserError(f"more than {MAX_UNNUMBERED} patches without n/m", where=patches[0].path)
+        patches, replaced = _newest_of_each(threaded(patches))
     if not patches:
         return None
     version = max(mail.subject.version for mail in patches)
-    return Posting(version, len(patches), dict(enumerate(patches, 1)))
+    cover = _cover_of(patches, mails)
+    found = dict(enumerate(patches, 1))
+    if cover:
+        found[0] = cover
+    versions = sorted({mail.subject.version for mail in replaced}, reverse=True)
+    older = [_enumerated(number, [mail for mail in replaced if mail.subject.version == number]) for number in versions]
+    return Posting(version, len(patches), found, tuple(older), notes=tuple(notes[:MAX_NOTES]))
+
+
+def _answered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
+    """Patches that stand in answers, for a source that has no others: those of one author, in the thread's order, the
+    last of those that touch the same files. Raises UserError where they are of several authors."""
+    patches = threaded([mail for mail in mails if mail.subject.is_reply and mail.has_diff][:MAX_UNNUMBERED])
+    if not patches:
+        return None
+    authors = sorted({patch_author(mail) for mail in patches})
+    if len(authors) > 1:
+        raise UserError(
+            f"{len(patches)} answers with patches of {len(authors)} authors and no posting: "
+            + ", ".join(_named_mail(mail) for mail in patches[:3]),
+            where=where,
+            remedy="give the one mail that is meant",
+        )
+    by_files: dict[frozenset[str], Mail] = {}
+    for mail in patches:
+        by_files[frozenset(line for line in mail.body if line.startswith("+++ "))] = mail
+    kept = [mail for mail in patches if any(mail is other for other in by_files.values())]
+    replaced = [mail for mail in patches if not any(mail is other for other in kept)]
+    note = "a patch in an answer" if len(kept) == 1 else "patches in answers"
+    subject = kept[0].subject
+    if len(kept) == 1 and subject.index is not None:
+        note += f" to patch {subject.index} of {subject.total}"
+    older = (_enumerated(1, replaced, notes=("an earlier patch to the same files",)),) if replaced else ()
+    return _enumerated(max(mail.subject.version for mail in kept), kept, older=older, notes=(note,))
 
 
 def listed_posting(mails: Sequence[Mail]) -> Posting | None:
@@ -122,12 +270,42 @@ def listed_posting(mails: Sequence[Mail]) -> Posting | None:
     return _unnumbered_posting(mails, by_thread=False)
 
 
+def _not_taken(mails: Sequence[Mail], posting: Posting) -> tuple[str, ...]:
+    """Notes on patches among ``mails`` that ``posting`` and its older ones do not hold."""
+    taken = {id(mail) for one in (posting, *posting.older) for mail in one.mails.values()}
+    told = []
+    for mail in mails:
+        if id(mail) in taken or not mail.has_diff:
+            continue
+        if mail.subject.is_reply:
+            told.append(f"not taken: the patch in the answer {_named_mail(mail)}")
+        elif mail.subject.index is None:
+            told.append(f"not taken: {_named_mail(mail)}, a patch without n/m")
+    more = len(told) - MAX_NOTES
+    return (*told[:MAX_NOTES], *([f"not taken: {more} more patches"] if more > 0 else []))
+
+
+def _ids_by_answers(mails: Sequence[Mail], posting: Posting) -> dict[int, str]:
+    """Message ids of missing members that answers to them name: of "Re: [PATCH 3/9]" the mail it answers."""
+    held = {mail.message_id for mail in mails}
+    found: dict[int, str] = {}
+    for mail in mails:
+        subject = mail.subject
+        if not (subject.is_reply and subject.index in posting.missing and subject.total == posting.total):
+            continue
+        unknown = [id_ for id_ in mail.references if id_ not in held]
+        if unknown and subject.index is not None:
+            found.setdefault(subject.index, unknown[0])
+    return found
+
+
 def posting_of(mails: Sequence[Mail], where: str, *, by_thread: bool) -> Posting | None:
     """The series among ``mails``; ``by_thread`` orders unnumbered ones by thread and date instead of as given."""
     single = _one_of_each(mails)
     posting = numbered_posting(single, where)
     if posting is None:
-        return _unnumbered_posting(single, by_thread)
+        posting = _unnumbered_posting(single, by_thread) or _answered_posting(single, where)
+        return replace(posting, notes=(*posting.notes, *_not_taken(single, posting))) if posting else None
     for mail in single:
         if mail.subject.index is None and mail.path.endswith((".patch", ".diff")) and mail.has_diff:
             raise UserError(
@@ -135,7 +313,35 @@ def posting_of(mails: Sequence[Mail], where: str, *, by_thread: bool) -> Posting
                 where=mail.source,
                 remedy="number it, move it away, or list the order in a file named series",
             )
-    return posting
+    held = {index: mail.message_id for index, mail in posting.mails.items() if mail.message_id}
+    ids = {**_ids_by_answers(single, posting), **ids_by_numbering(held, posting.missing)}
+    return replace(posting, ids=tuple(sorted(ids.items())), notes=(*posting.notes, *_not_taken(single, posting)))
+
+
+def without_patch(mails: Sequence[Mail], where: str) -> UserError:
+    """What to say of mails among which there is no patch: what they are, and what commits they quote."""
+    if len(mails) != 1:
+        return UserError("no patch among these mails", where=where, remedy="give the patches, not answers to them")
+    mail = mails[0]
+    subject = mail.subject
+    kind = "a reply without a patch" if subject.is_reply else "a mail without a patch"
+    if subject.is_reply and subject.index is not None:
+        kind += f" (to patch {subject.index} of {subject.total})"
+    facts = [f'"{mail.subject.title[:120]}"']
+    if mail.author:
+        facts.append(mail.author[:120])
+    if mail.date:
+        facts.append(f"{mail.date:%Y-%m-%d %H:%M} UTC")
+    quoted = list(dict.fromkeys(match[1] for line in mail.body if (match := _QUOTED_TITLE.match(line))))
+    told = ""
+    if quoted:
+        shown = ", ".join(f'"{title}"' for title in quoted[:8])
+        told = f"; it quotes the messages of {len(quoted)} commit{'s' if len(quoted) > 1 else ''}: {shown}"
+    return UserError(
+        f"{kind}: {', '.join(facts)}{told}",
+        where=where,
+        remedy="give the patches themselves, or where they were merged the commits of a git tree: DIR@A..B",
+    )
 
 
 def expected_posting(mails: Sequence[Mail], expected: SeriesSpec, where: str) -> Posting | None:
@@ -187,38 +393,3 @@ def check_complete(posting: Posting, expected: SeriesSpec, where: str) -> None:
             f"{_named(posting.missing)} of {posting.total} not found in {where}",
             remedy="give the whole series with --mail PATH",
         )
-
-
-def _patch(index: int, mail: Mail, provenance: Provenance) -> Patch:
-    text = split_patch(mail)
-    return Patch(
-        index=index,
-        subject=patch_title(mail),
-        author=patch_author(mail),
-        date=mail.date,
-        message_id=mail.message_id,
-        message=text.message,
-        diff=text.diff,
-        files=text.files,
-        added=text.added,
-        removed=text.removed,
-        source=mail.source,
-        provenance=provenance,
-    )
-
-
-def series_from(name: str, posting: Posting, provenance: Provenance, title: str | None = None) -> Series:
-    """The series of a posting. Raises UserError, with file and line, for a patch without a sound diff."""
-    cover = posting.mails.get(0)
-    patches = tuple(_patch(index, mail, provenance) for index, mail in sorted(posting.mails.items()) if index > 0)
-    first = cover.subject.title if cover else patches[0].subject if patches else name
-    return Series(
-        name=name,
-        title=title or first,
-        version=posting.version,
-        total=posting.total,
-        patches=patches,
-        cover=letter_text(cover) if cover else None,
-        cover_message_id=cover.message_id if cover else None,
-        missing=posting.missing,
-    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.intake.diff_paths import NO_FILE, header_path
-from harness.intake.diff_text import FileDiff, Hunk, diff_start, read_diff
+from harness.intake.diff_text import HUNK, FileDiff, Hunk, diff_start, read_diff
 from harness.model.series import Patch
 
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
@@ -74,9 +74,42 @@ def functions_of(files: Sequence[FileDiff]) -> tuple[str, ...]:
     return tuple(found)
 
 
+# a definition whose indentation cannot be trusted: a type in front, no ";" behind
+_DEFINED = re.compile(
+    r"(?:static|inline|extern|asmlinkage|void|int|unsigned|long|char|bool|struct\s+\w+|\w+_t)\b[\w\s*]*?\b[A-Za-z_]\w*\s*\("
+)
+
+
+def _functions_in_damage(lines: Sequence[str]) -> Iterator[str]:
+    """As _functions, of hunks whose context may have lost its leading blanks."""
+    current: str | None = None
+    in_hunk = False
+    for line in lines:
+        if match := HUNK.match(line):
+            current, in_hunk = _function_of(match[5]), True
+            continue
+        if line.startswith(("diff -", "Index: ", "--- ", "+++ ")):
+            in_hunk = False
+        if not in_hunk:
+            continue
+        mark = line[:1]
+        text = line[1:] if mark in ("+", "-", " ") else line
+        if not text.rstrip().endswith(";") and _DEFINED.match(text[:512]) and (begun := _function_of(text)):
+            current = begun
+        elif re.match(r"(?:struct|union|enum)\s+\w+\s*\{", text):
+            current = None
+        if mark in ("+", "-") and current and text.strip():
+            yield current
+
+
 def patch_functions(patch: Patch) -> tuple[str, ...]:
-    """Functions that ``patch`` changes, each once. Raises UserError where the diff is malformed."""
+    """Functions that ``patch`` changes, each once; of a damaged diff what hunk headers and definitions in it tell.
+
+    Raises UserError where a diff that is not marked as damaged is malformed.
+    """
     lines = patch.diff.split("\n")
+    if patch.damage:
+        return tuple(dict.fromkeys(_functions_in_damage(lines)))
     start = diff_start(lines)
     if start is None:
         return ()

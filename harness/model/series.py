@@ -60,9 +60,11 @@ class Patch:
 class Series:
     """Patches in order, with the cover letter's text where there is one.
 
-    ``total`` is the n of "[PATCH k/n]"; ``missing`` the indexes that no mail was found for, ``missing_ids`` what is
-    known of their message ids, in the same order ("" where nothing is). ``prerequisites`` are what the series names as
-    its base or as needed before it, as it names them; ``older`` the earlier postings found beside the newest.
+    ``total`` is the n of "[PATCH k/n]"; ``missing`` the indexes that no mail was found for, ``missing_ids`` and
+    ``missing_titles`` what is known of them, in the same order ("" where nothing is). ``tags`` are the words beside
+    "PATCH" in its subjects ("RFC", "RESEND", "-mm"), ``lists`` the mailing lists it went to. ``prerequisites`` are what
+    the series names as its base or as needed before it, as it names them; ``older`` the earlier postings found beside
+    the newest, newest first.
     """
 
     name: str
@@ -72,8 +74,13 @@ class Series:
     patches: tuple[Patch, ...]
     cover: str | None = None
     cover_message_id: str | None = None
+    cover_author: str = ""
+    cover_date: datetime | None = None
+    tags: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
     missing_ids: tuple[str, ...] = ()
+    missing_titles: tuple[str, ...] = ()
     prerequisites: tuple[str, ...] = ()
     older: tuple[Series, ...] = ()
     notes: tuple[str, ...] = ()
@@ -97,7 +104,8 @@ class SeriesTree:
 class SeriesSpec:
     """What series/NAME/series.yaml says.
 
-    ``kconfig`` names the fragments, ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
+    ``mail`` are the mbox, folder or file (absolute paths) that an import kept. ``kconfig`` names the fragments,
+    ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
     the reason why the series tests nothing without it.
     """
 
@@ -114,3 +122,4 @@ class SeriesSpec:
     requires: tuple[tuple[str, str], ...]
     stressors: tuple[str, ...]
     summary: str = ""
+    mail: tuple[str, ...] = ()

@@ -52,6 +52,10 @@ class PreparedTree:
 def series_trees(spec: SeriesSpec, asked: Sequence[str], workshop: Workshop) -> tuple[SeriesTree, ...]:
     """The trees to run on: the series' own, or those asked for by name. Raises UserError for an unknown one."""
     if not asked:
+        if not spec.trees:
+            raise UserError(
+                "the series names no tree yet", where=spec.path, remedy="give --tree NAME, or fill in trees: there"
+            )
         return spec.trees
     own = {tree.tree: tree for tree in spec.trees}
     known = workshop.catalogue.tree_names()
@@ -62,20 +66,29 @@ def series_trees(spec: SeriesSpec, asked: Sequence[str], workshop: Workshop) -> 
     return tuple(own.get(name, SeriesTree(name)) for name in dict.fromkeys(asked))
 
 
-def series_for(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, mail: str | None) -> Series:
-    """The patches for one tree: its port, or the mails. Raises InfrastructureError when the mail cannot be had."""
-    if tree.port is not None:
+def series_for(
+    workshop: Workshop, spec: SeriesSpec, tree: SeriesTree | None, mail: str | None, *, damaged: bool = False
+) -> Series:
+    """The patches for one tree: its port, or the mails; the mails where ``tree`` is None.
+
+    They come from ``mail``, else from where the user's configuration says, else from what an import kept, else from the
+    list archive. ``damaged`` gives patches that need repair as they are; without it they are a UserError. Raises
+    InfrastructureError when the mail cannot be had.
+    """
+    if tree is not None and tree.port is not None:
         return read_series(spec.name, [Path(tree.port)], provenance=Provenance.PORT)
     if mail is not None:
         path = Path(mail)
         if not path.exists():
             raise UserError("--mail names nothing that exists", where=mail)
-        return read_series(spec.name, [path], expected=spec)
+        return read_series(spec.name, [path], expected=spec, damaged=damaged)
     local = workshop.settings.mail.get(spec.name)
     if local is not None:
         if not local.exists():
             raise UserError(f"mail: {spec.name}: names nothing that exists ({local})", where=workshop.settings.where)
-        return read_series(spec.name, [local], expected=spec)
+        return read_series(spec.name, [local], expected=spec, damaged=damaged)
+    if spec.mail:
+        return read_series(spec.name, [Path(path) for path in spec.mail], damaged=damaged)
     return _fetched(workshop, spec)
 
 

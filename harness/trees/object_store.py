@@ -134,6 +134,32 @@ class ObjectStore:
             raise TreeUnavailable(f"{revision} of {location} is not a commit")
         return commit
 
+    def fetch_content(self, location: str, revisions: str, tree_id: str, ref: str) -> str:
+        """Fetches the commit of ``revisions`` ("FIRST..LAST") whose tree is ``tree_id``; returns the commit id.
+
+        For content without a tag whose commit id differs between imports of a history. FIRST is a tag or branch.
+        Raises TreeUnavailable as ``fetch`` does, or where no commit of the range has that tree.
+        """
+        first, _, last = revisions.partition("..")
+        try:
+            if Path(location).is_absolute():
+                listed = self._local(Path(location), "log", "--format=%H %T", f"{first}..{last}")
+            else:
+                self.git(
+                    "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
+                    "fetch", "--quiet", "--no-tags", f"--shallow-exclude={first}", location, f"+{last}:{ref}",
+                )  # fmt: skip
+                listed = self.git("log", "--format=%H %T", ref)
+            commit = next((line.split()[0] for line in listed.splitlines() if line.endswith(f" {tree_id}")), None)
+            if commit is None:
+                raise TreeUnavailable(f"no commit of {revisions} has the tree {tree_id}")
+            if Path(location).is_absolute():
+                return self._fetch_local(Path(location), commit, ref)
+        except git.GitCommandError as error:
+            raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
+        self.set_ref(ref, commit)
+        return commit
+
     @staticmethod
     def _local(path: Path, *arguments: str) -> str:
         if not path.is_dir():

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.intake import check_diff_paths, patch_functions, read_series
-from harness.intake.mail import letter_text, parse_mail, split_patch
+from harness.intake.mail import parse_mail
+from harness.intake.patch_text import letter_text, split_patch
 from harness.intake.subject import parse_subject
 from harness.model.errors import UserError
 

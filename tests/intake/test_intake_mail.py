@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.intake.mail import letter_text, parse_mail, patch_author, patch_title, split_patch
+from harness.intake.mail import parse_mail
+from harness.intake.patch_text import letter_text, patch_author, patch_title, split_patch
 from harness.model.errors import UserError
 
 DIFF = b"""\
@@ -50,7 +51,7 @@ def test_headers() -> None:
 def test_body_is_split() -> None:
     text = split_patch(parse_mail(HEAD + b"\n" + BODY, "m.eml"))
     assert text.message == MESSAGE.decode().strip()
-    assert text.notes.startswith(" mm/pond.c |    3") and text.notes.endswith("1 deletions(-)")
+    assert text.below.startswith(" mm/pond.c |    3") and text.below.endswith("1 deletions(-)")
     assert text.diff.encode() == DIFF
     assert (text.files, text.added, text.removed) == (("mm/pond.c",), 2, 1)
 

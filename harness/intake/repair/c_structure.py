@@ -81,7 +81,7 @@ _DECLARATION = re.compile(_TYPE + r"\b[\s*]*[\w,\s*\[\]()=&>.|+<-]*;?$|DECLARE_\
 _TOP = re.compile(
     r"(?:static|extern|typedef|asmlinkage|inline|EXPORT_SYMBOL\w*|module_\w+|struct\s+\w+\s*\{|void\s+\w+\s*\()"
 )
-_HEADER = re.compile(r"[A-Za-z_][\w\s*,()\[\].&]*\)\s*(?:__\w+(?:\([^)]*\))?\s*)*$")
+_HEADER = re.compile(r"[A-Za-z_][\w\s*,()\[\].&>-]*\)\s*(?:__\w+(?:\([^)]*\))?\s*)*$")
 # a macro used at file level, no function's header: one word before the "("
 _INVOKED = re.compile(r"[A-Z]\w*\s*\(")
 
@@ -121,7 +121,7 @@ def _feed(state: Structure, text: str, column: int | None) -> tuple[Structure, f
 
 def _with(state: Structure, **changes: object) -> Structure:
     values = {name: getattr(state, name) for name in Structure.__slots__}
-    return Structure(**(values | changes))  # type: ignore[arg-type]
+    return Structure(**(values | changes))
 
 
 def _feed_comment(state: Structure, text: str, column: int | None) -> tuple[Structure, float]:
@@ -186,6 +186,8 @@ def _feed_code(state: Structure, code: str, column: int | None, in_comment: bool
                 parens -= 1
     is_label = bool(_LABEL.match(code))
     first = code[0]
+    if code in ("{", "}") and state.parens:
+        cost += 6.0
     if not inside:
         cost += _position_cost(state, code, first, column, is_label)
         cost += _gap_cost(state, code, first, is_label)
@@ -228,13 +230,20 @@ def _position_cost(state: Structure, code: str, first: str, column: int | None, 
         if code.startswith("__"):
             return 0.0
         # old-style parameters may come between the header and its body
-        return 0.5 if code.endswith(";") and column != 0 and _DECLARATION.match(code) else 7.0
+        return 2.0 if code.endswith(";") and column != 0 and _DECLARATION.match(code) else 7.0
     if state.braces == 0:
         if column and code.endswith(";") and not _DECLARATION.match(code):
             return 4.0
         return 5.0 if code.startswith(("return", "if (", "goto ", "break;", "continue;")) else 0.0
     if column == 0 and not is_label:
         return 6.0 if _TOP.match(code) else 3.5
+    if column is not None and column > 0 and not is_label:
+        around = state.opened[-1] if state.opened else None
+        if around is not None and column <= around:
+            return 4.0
+        complete = before in (Before.STATEMENT, Before.DECLARATION, Before.CLOSED)
+        if around is not None and column > around + TAB and complete:
+            return 1.5
     if code.startswith(("static inline ", "asmlinkage ", "EXPORT_SYMBOL", "module_init(")):
         return 5.0
     return 0.0
@@ -243,6 +252,8 @@ def _position_cost(state: Structure, code: str, first: str, column: int | None, 
 def _gap_cost(state: Structure, code: str, first: str, is_label: bool) -> float:
     """How odd it is that there is, or is no, blank line above."""
     declares = bool(_DECLARATION.match(code))
+    if state.after_comment and first == "}":
+        return 0.8
     if state.gap:
         if first == "}":
             return 0.8

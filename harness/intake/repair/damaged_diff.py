@@ -30,12 +30,13 @@ _GIT_HEADER = re.compile(
 class Item:
     """A line of a hunk's body. ``mark`` is "+", "-", " " or "" where it has none; ``text`` is what follows the mark.
 
-    ``number`` is the line's place in the text, from 1.
+    ``number`` is the line's place in the text, from 1; ``wrapped``: the line stood on several.
     """
 
     mark: str
     text: str
     number: int
+    wrapped: bool = False
 
     @property
     def raw(self) -> str:
@@ -144,9 +145,9 @@ def read_damaged(text: str) -> DamagedDiff:
                 raise UserError(f"more than {MAX_HUNKS} hunks in one patch")
             if not files:
                 files.append(DamagedFile(at + 1))
-            numbers = [_bounded(match[1], 1, at + 1), _bounded(match[2], 1, at + 1)]
-            numbers += [_bounded(match[3], 1, at + 1), _bounded(match[4], 1, at + 1)]
-            hunk = DamagedHunk(at + 1, *numbers, match[5].strip())
+            old = _bounded(match[1], 1, at + 1), _bounded(match[2], 1, at + 1)
+            new = _bounded(match[3], 1, at + 1), _bounded(match[4], 1, at + 1)
+            hunk = DamagedHunk(at + 1, *old, *new, match[5].strip())
             files[-1].hunks.append(hunk)
         elif _is_header(plain, at):
             at = _read_header(plain, at, files)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.intake.repair.damaged_diff import Item, key
+from harness.intake.repair.damaged_diff import DamagedHunk, Item, key
 
 # an archive that hides addresses puts x's for the domain
 _HIDDEN = re.compile(r"@x{3,}[.x]*|@\.\.\.|\(at\)|<at>| at ")
@@ -55,6 +55,57 @@ class FileLines:
             self.at.setdefault(text_key, []).append(index)
 
 
+WRAP_MIN = 60  # columns; no mailer wraps earlier
+MAX_TAILS = 3  # lines that one line may have been wrapped to, beyond its first
+_FOOTER = re.compile(
+    r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|\[|\*|https?:|"
+    r"Previous message|Next message|Messages sorted|From: |Date: |Subject: |In reply to)",
+    re.IGNORECASE,
+)
+
+
+def unwrapped(hunk: DamagedHunk, file: FileLines) -> list[Item]:
+    """The hunk's items with wrapped lines made one again: old lines where the tree has the whole, added ones where
+    what follows is no line of the file's and the line was long enough to be wrapped."""
+    items = list(hunk.items)
+    if items and not items[0].mark and key(items[0].text) not in file.at and len(hunk.section) > WRAP_MIN // 3:
+        items.pop(0)  # the rest of the hunk's header
+    joined: list[Item] = []
+    at = 0
+    while at < len(items):
+        item, taken = _joined(items, at, file)
+        joined.append(item)
+        at += taken
+    return joined
+
+
+def _joined(items: Sequence[Item], at: int, file: FileLines) -> tuple[Item, int]:
+    """The item at ``at`` with its tails, and how many items that takes."""
+    item = items[at]
+    text = item.text
+    if item.mark == "\\" or not text.strip():
+        return item, 1
+    tails = items[at + 1 : at + 1 + MAX_TAILS]
+    if item.mark == "+":
+        taken = 1
+        for tail in tails:
+            if tail.mark or not tail.text.strip() or key(tail.text) in file.at or _FOOTER.match(tail.text):
+                break
+            last = text.rsplit("\n", 1)[-1]
+            if len(last) + 2 + len(tail.text.split(None, 1)[0]) <= WRAP_MIN:
+                break
+            text = f"{text.rstrip()}\n{tail.text.strip()}"
+            taken += 1
+        return (item, 1) if taken == 1 else (Item("+", text.replace("\n", " "), item.number, True), taken)
+    if key(text) in file.at:
+        return item, 1
+    for taken, tail in enumerate(tails, 2):
+        text = f"{text.rstrip()} {tail.raw.strip()}"
+        if key(text) in file.at:
+            return Item(item.mark, text, item.number, True), taken
+    return item, 1
+
+
 def old_items(items: Sequence[Item]) -> list[tuple[Item, str]]:
     """Removed and context lines that say something, with their keys."""
     found = []
@@ -87,7 +138,7 @@ def _fit(wanted: Sequence[tuple[Item, str]], file: FileLines, start: int, end: i
             at = found + 1
             last_hit = index
     # what stands behind the last line found, without a mark, is what the archive put there
-    tail = sum(1 for item, _ in wanted[last_hit + 1 :] if item.mark == "")
+    tail = sum(1 for item, _ in wanted[last_hit + 1 :] if item.mark != "-")
     return Place(start, end, matched, len(wanted) - tail, tuple(missing), removed_missing)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,25 +19,28 @@ from harness.intake.repair.damaged_diff import Item, key
 from harness.intake.repair.placement import same_line
 
 CONTEXT = 3  # lines of context that diff -u and git give
+MAX_TABLE = 1_000_000  # items times lines of a window that are looked ahead over
 BEAM = 48  # hypotheses kept for each number of lines accounted for
 MAX_LOST = 40  # added lines that one hunk may have lost
 LOST_ADDED = {"{": 0.3, "}": 0.4, "/*": 0.3, "*/": 0.3, "*": 0.9, "": 0.8}
 _EMPTY_KEYS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
 
+_KERNEL_DOC = re.compile(r"\*\s+(?:struct |enum |union )?\w+(?:\(\))?\s*[-:]\s")
+
 COST_SKIPPED = 0.6  # a line that stands in the text is read as another, equal one
 COST_LOST_CONTEXT = 0.1
 COST_LOST_REMOVED = 1.5
+COST_UNCALLED = 1.5  # a lost removed or added line that the counts do not ask for
 COST_JUNK = 4.0  # an unmarked line is none of the hunk's
 COST_JUNK_BLANK = 0.3
 COST_JUNK_GAP = 1.5  # a blank line, where one of the window's could be it
 COST_COUNT = 5.0  # a line more or less than the header says
 COST_EDGE = 3.0  # not three lines of context before the first or after the last change
 COST_ORDER = 5.0  # a removed line right after an added one: diff puts them the other way round
+COST_SPLIT = 0.3  # a lost line of context between two changes that stand together in the text
 COST_ALONE = 1.5  # a lost added line with no added line beside it
-COST_WRAPPED = 0.5
 COST_IMPOSSIBLE = 8.0
 COST_DUE = 0.6  # about what a lost line costs; only the order of the search depends on it
-WRAP_MIN = 50  # characters; no mailer wraps earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Frame:
     """What is known of a hunk's place: the window's lines, the state of C before and after it, and its edges.
 
     ``new_count`` is what the header says of the new side; ``from_top`` and ``to_end`` are the lines of the file before
-    and after the window.
+    and after the window; ``indents`` says that added lines have their indentation.
     """
 
     window: tuple[str, ...]
@@ -95,6 +99,7 @@ class Frame:
     from_top: int
     to_end: int
     is_c: bool
+    indents: bool = False
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -146,9 +151,10 @@ def _plain(items: Sequence[Item], frame: Frame) -> Rebuilt:
         if item.mark == "\\":
             continue
         if item.mark == "+":
-            pieces.append(Piece("+", item.text, item.text, item.number))
+            pieces.append(Piece("+", item.text, item.text, item.number, item.wrapped))
         else:
-            pieces.append(Piece(item.mark if item.mark == "-" else " ", frame.window[at], item.text, item.number))
+            mark = item.mark if item.mark == "-" else " "
+            pieces.append(Piece(mark, frame.window[at], item.text, item.number, item.wrapped))
             at += 1
     return Rebuilt(tuple(pieces), 0.0, math.inf, (), 0, frozenset())
 
@@ -160,7 +166,7 @@ def rebuild(items: Sequence[Item], frame: Frame) -> Rebuilt | None:
         return _plain(items, frame)
     best: list[_Node] = []
     start = _Node(0.0, 0, 0, 0, 0, "", False, 0, frame.before, None, 0)
-    ahead = _ahead(items, frame)
+    ahead = _Ahead(items, frame)
     layers: dict[int, dict[tuple[object, ...], list[_Node]]] = {0: {start.state: [start]}}
     last = len(items) + len(frame.keys)
     budget = max(0, min(MAX_LOST, frame.new_count))
@@ -173,7 +179,7 @@ def rebuild(items: Sequence[Item], frame: Frame) -> Rebuilt | None:
             if progress == last:
                 best.append(_finished(node, frame))
                 continue
-            for successor in _steps(node, items, frame):
+            for successor in _steps(node, items, frame, ahead):
                 _keep(layers.setdefault(successor.i + successor.j, {}), successor)
     return _chosen(best, frame)
 
@@ -205,12 +211,52 @@ def _old_count(items: Sequence[Item]) -> int:
     return sum(item.mark != "+" for item in items)
 
 
-def _ahead(items: Sequence[Item], frame: Frame) -> list[int]:
-    """For each item, what it and those after it add to the new side beyond the window's lines."""
-    ahead = [0]
-    for item in reversed(items):
-        ahead.append(ahead[-1] + (item.mark == "+") - (item.mark == "-"))
-    return ahead[::-1]
+class _Ahead:
+    """What is still to come from each item on: how many lines it adds to the new side beyond the window's, and the
+    least that old lines will cost which the rest of the window does not have."""
+
+    def __init__(self, items: Sequence[Item], frame: Frame) -> None:
+        self.new_count, self.lines = frame.new_count, len(frame.keys)
+        self.changes = [0] * (len(items) + 1)
+        for at in range(len(items) - 1, -1, -1):
+            self.changes[at] = self.changes[at + 1] + (items[at].mark == "+") - (items[at].mark == "-")
+        self.table: list[list[float]] | None = None
+        width = len(frame.keys) + 1
+        if (len(items) + 1) * width > MAX_TABLE:
+            return
+        row = [0.0] * width
+        table = [row]
+        for item in reversed(items):
+            if item.mark != "+":
+                row = _missed_row(item, row, frame)
+            table.append(row)
+        self.table = table[::-1]
+
+    def due(self, node: _Node) -> int:
+        """How many lines the new side still lacks if nothing more is lost; below 0 where it has too many."""
+        return self.new_count - node.new - self.changes[node.i] - (self.lines - node.j)
+
+    def missed(self, i: int, j: int) -> float:
+        return self.table[i][j] if self.table is not None else 0.0
+
+
+def _missed_row(item: Item, below: Sequence[float], frame: Frame) -> list[float]:
+    """The least cost of old lines missed, from this item on, for each place in the window."""
+    text = key(item.text)
+    price = _junk_price(item, text, frame)
+    row = [0.0] * len(below)
+    row[-1] = below[-1] + min(price, 0.1) if item.mark != "-" and text not in frame.known else below[-1] + price
+    for j in range(len(below) - 2, -1, -1):
+        row[j] = min(row[j + 1], below[j] + price)
+        if same_line(text, frame.keys[j]):
+            row[j] = min(row[j], below[j + 1])
+    return row
+
+
+def _junk_price(item: Item, text: str, frame: Frame) -> float:
+    if not text:
+        return COST_JUNK_BLANK
+    return COST_IMPOSSIBLE if item.mark == "-" else COST_JUNK
 
 
 def _keep(layer: dict[tuple[object, ...], list[_Node]], node: _Node) -> None:
@@ -231,14 +277,13 @@ def _widened(
     items: Sequence[Item],
     frame: Frame,
     budget: int,
-    ahead: Sequence[int],
+    ahead: _Ahead,
 ) -> list[_Node]:
     """The layer's nodes, and those with lost added lines put in after them; the cheapest BEAM."""
 
     def hoped(node: _Node) -> float:
         """The cost with what the lines that the counts still lack will at least add to it."""
-        due = frame.new_count - node.new - ahead[node.i] - (len(frame.keys) - node.j)
-        return node.cost + COST_DUE * abs(due)
+        return node.cost + COST_DUE * abs(ahead.due(node)) + ahead.missed(node.i, node.j)
 
     heap = [(hoped(node), n, node) for n, node in enumerate(node for held in layer.values() for node in held)]
     heapq.heapify(heap)
@@ -253,7 +298,7 @@ def _widened(
         digests.add(node.digest)
         taken.append(node)
         if node.lost < budget and frame.is_c:
-            for inserted in _insertions(node, items):
+            for inserted in _insertions(node, items, ahead.due(node) > 0):
                 heapq.heappush(heap, (hoped(inserted), count, inserted))
                 count += 1
     return taken
@@ -313,12 +358,12 @@ def _edge_cost(context: int, outside: int) -> float:
     return COST_EDGE
 
 
-def _insertions(node: _Node, items: Sequence[Item]) -> Iterator[_Node]:
+def _insertions(node: _Node, items: Sequence[Item], called: bool) -> Iterator[_Node]:
     """The node with one lost added line after it."""
     state = node.structure
     following = items[node.i] if node.i < len(items) else None
     beside = node.mark == "+" or (following is not None and following.mark == "+")
-    alone = 0.0 if beside else COST_ALONE
+    alone = (0.0 if beside else COST_ALONE) + (0.0 if called else COST_UNCALLED)
     next_text = following.text.lstrip() if following is not None and following.mark == "+" else ""
     in_text = next_text.startswith("*") and not next_text.startswith("*/")
     for text, price in LOST_ADDED.items():
@@ -331,7 +376,9 @@ def _insertions(node: _Node, items: Sequence[Item]) -> Iterator[_Node]:
         if odd >= COST_IMPOSSIBLE:
             continue
         cost = price + alone + odd
-        piece = Piece("+", text, None, None)
+        # kernel-doc opens with two stars: "name - what it does"
+        opener = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else text
+        piece = Piece("+", opener, None, None)
         yield _Node(
             node.cost + cost + (_edge_cost(node.context, 0 if node.changed else 1) if not node.changed else 0.0),
             node.i,
@@ -347,44 +394,23 @@ def _insertions(node: _Node, items: Sequence[Item]) -> Iterator[_Node]:
         )
 
 
-def _steps(node: _Node, items: Sequence[Item], frame: Frame) -> Iterator[_Node]:
+def _steps(node: _Node, items: Sequence[Item], frame: Frame, ahead: _Ahead) -> Iterator[_Node]:
     """Every way to account for one more item or one more line of the window."""
     item = items[node.i] if node.i < len(items) else None
     line = frame.window[node.j] if node.j < len(frame.keys) else None
     line_key = frame.keys[node.j] if node.j < len(frame.keys) else None
     fits = False
     if item is not None and item.mark == "+":
-        yield _added(node, item, item.text, frame, 1)
-        joined, taken = item.text, 1
-        while node.i + taken < len(items) and items[node.i + taken].mark == "" and taken < 4:
-            tail = items[node.i + taken]
-            if not tail.text.strip():
-                break
-            width = len(joined) + 2 + len(tail.text.split(None, 1)[0])
-            if key(tail.text) in frame.known:
-                break  # a line of its own
-            joined = f"{joined.rstrip()} {tail.text.strip()}"
-            taken += 1
-            yield _added(node, item, joined, frame, taken, COST_WRAPPED + (0.0 if width > WRAP_MIN else 3.0))
+        yield _added(node, item, frame)
     elif item is not None and line is not None and line_key is not None:
-        joined, taken = item.text, 1
-        while True:
-            if same_line(key(joined), line_key):
-                fits = True
-                mark = "-" if item.mark == "-" else " "
-                piece = Piece(mark, line, joined, item.number, taken > 1)
-                yield _follow(
-                    node, piece, COST_WRAPPED * (taken > 1), frame, items=taken, lines=1, column=column_of(line)
-                )
-            if item.mark == "-" and taken == 1 and same_line(key("-" + item.text), line_key):
-                # the mark is the line's own: its context mark went with its indentation
-                piece = Piece(" ", line, item.raw, item.number)
-                yield _follow(node, piece, 1.0, frame, items=1, lines=1, column=column_of(line))
-            after = node.i + taken
-            if taken >= 4 or after >= len(items) or items[after].mark != "" or len(joined) < WRAP_MIN // 2:
-                break
-            joined = f"{joined.rstrip()} {items[after].text.strip()}"
-            taken += 1
+        if same_line(key(item.text), line_key):
+            fits = True
+            piece = Piece("-" if item.mark == "-" else " ", line, item.text, item.number, item.wrapped)
+            yield _follow(node, piece, 0.0, frame, items=1, lines=1, column=column_of(line))
+        if item.mark == "-" and same_line(key(item.raw), line_key):
+            # the mark is the line's own: its context mark went with its indentation
+            piece = Piece(" ", line, item.raw, item.number)
+            yield _follow(node, piece, 1.0, frame, items=1, lines=1, column=column_of(line))
     if item is not None and item.mark == "+" and line_key is not None and same_line(key(item.raw), line_key):
         piece = Piece(" ", line or "", item.raw, item.number)
         yield _follow(node, piece, 2.0, frame, items=1, lines=1, column=column_of(line or ""))
@@ -392,20 +418,24 @@ def _steps(node: _Node, items: Sequence[Item], frame: Frame) -> Iterator[_Node]:
         skipped = COST_SKIPPED if fits else 0.0
         cheap = line_key in _EMPTY_KEYS
         lost = Piece(" ", line, None, None)
-        yield _follow(
-            node, lost, skipped + (0.02 if cheap else COST_LOST_CONTEXT), frame, lines=1, column=column_of(line)
-        )
+        split = COST_SPLIT if node.mark in ("+", "-") and item is not None and item.mark in ("+", "-") else 0.0
+        cost = skipped + split + (0.02 if cheap else COST_LOST_CONTEXT)
+        yield _follow(node, lost, cost, frame, lines=1, column=column_of(line))
         removed = Piece("-", line, None, None)
+        skipped += 0.0 if ahead.due(node) < 0 else COST_UNCALLED
         yield _follow(node, removed, skipped + (0.4 if cheap else COST_LOST_REMOVED), frame, lines=1)
     if item is not None and item.mark != "+":
         yield _dropped(node, item, frame, line is None and key(item.text) not in frame.known)
 
 
-def _added(node: _Node, item: Item, text: str, frame: Frame, taken: int, cost: float = 0.0) -> _Node:
-    piece = Piece("+", text, text, item.number, taken > 1)
+def _added(node: _Node, item: Item, frame: Frame) -> _Node:
+    piece = Piece("+", item.text, item.text, item.number, item.wrapped)
     # an archive that strips leaves no blank; one that collapses leaves one for any indentation
-    column = SOMEWHERE if text[:1] in (" ", "\t") else None
-    return _follow(node, piece, cost, frame, items=taken, column=column)
+    if frame.indents:
+        column = column_of(item.text)
+    else:
+        column = SOMEWHERE if item.text[:1] in (" ", "\t") else None
+    return _follow(node, piece, 0.0, frame, items=1, column=column)
 
 
 def _dropped(node: _Node, item: Item, frame: Frame, at_end: bool) -> _Node:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.intake.diff_paths import NO_FILE, check_diff_paths
-from harness.intake.repair.c_layout import Layout, Style
+from harness.intake.repair.c_layout import Guess, Layout, Style
 from harness.intake.repair.c_structure import Structure, states_of
 from harness.intake.repair.damaged_diff import (
     DamagedDiff,
@@ -18,9 +18,9 @@ from harness.intake.repair.damaged_diff import (
     unescaped,
 )
 from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
-from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk
+from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
 from harness.intake.repair.rebuild import CONTEXT, Frame, Piece, Rebuilt, rebuild
-from harness.intake.repair.whitespace import Survey, guess_plain, survey, unexpanded
+from harness.intake.repair.whitespace import Survey, expanded, guess_plain, survey, unexpanded
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
@@ -236,6 +236,7 @@ def _place_all(target: _Target) -> None:
     delta = after = 0
     for placed in target.hunks:
         hunk = placed.hunk
+        placed.items = unwrapped(replace(hunk, items=placed.items), target.file)
         if not target.exists:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
@@ -286,7 +287,7 @@ def _repaired_file(target: _Target, found: Survey, tree: TreeFiles) -> RepairedF
     writer = _Writer(target.file, found, is_c)
     hunks: list[RepairedHunk] = []
     for placed in target.hunks:
-        rebuilt = _rebuilt(placed, target.file, states, is_c)
+        rebuilt = _rebuilt(placed, target.file, states, is_c, found)
         if rebuilt is None or placed.place is None:
             hunks.append(_unplaced_hunk(placed, target, found, tree, is_c))
             continue
@@ -295,7 +296,9 @@ def _repaired_file(target: _Target, found: Survey, tree: TreeFiles) -> RepairedF
     return RepairedFile(target.path, _headers(target), tuple(hunks), tuple(target.notes))
 
 
-def _rebuilt(placed: _Placed, file: FileLines, states: Sequence[Structure], is_c: bool) -> Rebuilt | None:
+def _rebuilt(
+    placed: _Placed, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey
+) -> Rebuilt | None:
     place = placed.place
     if place is None:
         return None
@@ -309,6 +312,7 @@ def _rebuilt(placed: _Placed, file: FileLines, states: Sequence[Structure], is_c
         place.start,
         len(file.lines) - place.end,
         is_c,
+        found.leading is True and not found.expanded,
     )
     rebuilt = rebuild(placed.items, frame)
     return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None
@@ -382,7 +386,7 @@ class _Writer:
         self.file = file
         self.found = found
         self.is_c = is_c
-        self.layout = Layout.begin(Style.of(file.lines)) if is_c and not found.intact else None
+        self.layout = Layout.begin(Style.of(file.lines)) if is_c else None
         self.at = 0
 
     def _feed(self, line: str) -> None:
@@ -440,11 +444,14 @@ class _Writer:
         text = piece.text
         grade, what, why, sure = Grade.GIVEN, "", "", 1.0
         if found.expanded:
-            text = unexpanded(text)
+            guess = self._guess(pieces, index, before, place)
+            text = unexpanded(text, found.counts_mark)
+            if expanded(guess.line, found.counts_mark).rstrip() == piece.text.rstrip():
+                text = guess.line
             if text != piece.text:
                 grade, what, why = Grade.IMPLIED, "whitespace", "tabs were made blanks"
         elif not found.intact or piece.number is None:
-            guess = self._guess(pieces, index, before, place)
+            guess = self._delimiter(pieces, index, before) or self._guess(pieces, index, before, place)
             text, sure, why = guess.line, guess.sure, guess.why
             grade = Grade.GUESSED if text else Grade.GIVEN
             what = "whitespace" if text else ""
@@ -462,7 +469,23 @@ class _Writer:
             why = why or "the rest of the line stood below it"
         return RepairedLine("+", text, piece.given, piece.number, grade, what, why, sure)
 
-    def _guess(self, pieces: Sequence[Piece], index: int, before: str, place: Place):  # type: ignore[no-untyped-def]
+    def _delimiter(self, pieces: Sequence[Piece], index: int, before: str) -> Guess | None:
+        """A lost line of a comment, beside lines of it that kept their indentation."""
+        piece = pieces[index]
+        if piece.number is not None or not self.found.intact:
+            return None
+        if piece.text.startswith("/*"):
+            below = next((p.text for p in pieces[index + 1 :] if p.mark != "-"), "")
+            indent = below[: len(below) - len(below.lstrip(" \t"))]
+            if below.lstrip().startswith("*") and indent.endswith(" "):
+                return Guess(indent[:-1] + piece.text, 0.97, "above the comment's text")
+        elif piece.text in ("*", "*/") and before.lstrip().startswith(("*", "/*")):
+            indent = before[: len(before) - len(before.lstrip(" \t"))]
+            gap = " " if before.lstrip().startswith("/*") else ""
+            return Guess(indent + gap + piece.text, 0.97, "as the comment's line above")
+        return None
+
+    def _guess(self, pieces: Sequence[Piece], index: int, before: str, place: Place) -> Guess:
         piece = pieces[index]
         removed = _removed_near(pieces, index)
         squeezed = " ".join(piece.text.split())

@@ -17,13 +17,14 @@ _RUN = re.compile(r"\t|  ")
 class Survey:
     """What became of whitespace. Each of the three is True for kept, False for lost, None where nothing shows it.
 
-    ``expanded``: tabs were made blanks and nothing else. ``keeps_one``: one blank is left of any indentation.
+    ``expanded``: tabs were made blanks and nothing else, ``counts_mark``: with the diff's mark as a column. ``keeps_one``: one blank is left of any indentation.
     """
 
     leading: bool | None
     inner: bool | None
     trailing: bool | None
     expanded: bool
+    counts_mark: bool
     keeps_one: bool
 
     @property
@@ -38,7 +39,7 @@ def survey(pairs: Iterable[tuple[Item, str]], added: Iterable[Item]) -> Survey:
     inner = _Votes()
     trailing = _Votes()
     context_leading = _Votes()
-    one_blank = expanded = other = 0
+    one_blank = tabs_gone = other = with_mark = 0
     for item, line in pairs:
         given, body = item.text, line.strip()
         if not body:
@@ -61,7 +62,8 @@ def survey(pairs: Iterable[tuple[Item, str]], added: Iterable[Item]) -> Survey:
             trailing.add(given != given.rstrip())
         if "\t" in line and given != line:
             if _expands_to(line, given, item.mark):
-                expanded += 1
+                tabs_gone += 1
+                with_mark += given.rstrip() == expanded(line, True).rstrip()
             else:
                 other += 1
     for item in added:
@@ -75,8 +77,9 @@ def survey(pairs: Iterable[tuple[Item, str]], added: Iterable[Item]) -> Survey:
             trailing.add(True)
     verdict = leading.verdict if leading.verdict is not None else context_leading.verdict
     flat = inner.verdict if inner.verdict is not None else (False if verdict is False else None)
-    is_expanded = expanded > 0 and other == 0
-    return Survey(verdict, flat, trailing.verdict, is_expanded, verdict is False and one_blank > 0)
+    is_expanded = tabs_gone > 0 and other == 0
+    counts_mark = 2 * with_mark > tabs_gone
+    return Survey(verdict, flat, trailing.verdict, is_expanded, counts_mark, verdict is False and one_blank > 0)
 
 
 class _Votes:
@@ -102,17 +105,32 @@ def _indent(line: str) -> str:
 
 def _expands_to(line: str, given: str, mark: str) -> bool:
     """Whether ``given`` is ``line`` with its tabs made blanks, counted with or without the mark in front."""
-    with_mark = (" " + line).expandtabs(8)[1:]
-    return given.rstrip() in (line.expandtabs(8).rstrip(), with_mark.rstrip()) or (
-        not mark and given.strip() == line.strip()
-    )
+    return bool(mark) and given.rstrip() in (line.expandtabs(8).rstrip(), expanded(line, True).rstrip())
 
 
-def unexpanded(text: str) -> str:
-    """The line with the kernel's tabs for the blanks it begins with."""
+def expanded(line: str, counts_mark: bool) -> str:
+    """The line with its tabs made blanks; ``counts_mark``: the diff's mark was the first column."""
+    return (" " + line).expandtabs(8)[1:] if counts_mark else line.expandtabs(8)
+
+
+_GAP = re.compile(r" {2,}")
+
+
+def unexpanded(text: str, counts_mark: bool) -> str:
+    """The line with tabs for its leading blanks, and for inner ones that end where a tab does."""
+    shift = int(counts_mark)
     body = text.lstrip(" \t")
-    columns = len(text[: len(text) - len(body)].expandtabs(8))
-    return "\t" * (columns // 8) + " " * (columns % 8) + body
+    columns = len(text) - len(body) + shift
+    tabs, blanks = divmod(columns, 8)
+    head = "\t" * tabs + " " * blanks if tabs else " " * (columns - shift)
+
+    def tabbed(gap: re.Match[str]) -> str:
+        start, end = gap.start() + columns, gap.end() + columns
+        if len(gap[0]) == 2 and body[gap.start() - 1] in ".!?:":
+            return gap[0]  # the end of a sentence
+        return "\t" * (end // 8 - start // 8) if end % 8 == 0 else gap[0]
+
+    return head + _GAP.sub(tabbed, body)
 
 
 def guess_plain(text: str, *, indented: bool | None, removed: Sequence[str], before: str) -> Guess:
