@@ -10,15 +10,31 @@ from pathlib import Path
 import click
 
 from harness.model.errors import UserError
+from harness.model.series import Series
+from harness.model.tree import PatchState
 from harness.reports import tables
+from harness.reports.applied import applied_lines
 from harness.reports.html import ReportContext, compare_page, run_page
 from harness.reports.wording import clean as safe
 from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
+from harness.runs.applying import application
 from harness.runs.plan import RunPlan
 from harness.runs.workshop import Workshop
+from harness.verdicts.hunk_conflicts import HunkConflict
 
-__all__ = ["print_rows", "safe", "show_comparison", "show_plan", "show_summary", "write_comparison", "write_report"]
+__all__ = [
+    "print_rows",
+    "safe",
+    "show_application",
+    "show_applied",
+    "show_comparison",
+    "show_conflicts",
+    "show_plan",
+    "show_summary",
+    "write_comparison",
+    "write_report",
+]
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -49,8 +65,44 @@ def show_plan(plan: RunPlan) -> None:
     click.echo(f"expected: about {plan.seconds / 60:.0f} min, {plan.disk_bytes >> 20} MiB of disk")
     for tree, why in plan.unavailable:
         click.echo(f"{tree}  unavailable: {safe(why)}")
+    for tree in dict.fromkeys(state.tree for state in plan.patches):
+        click.echo(f"\n{tree}")
+        show_applied([state for state in plan.patches if state.tree == tree])
     for note in plan.notes:
         click.echo(f"note: {safe(note)}")
+
+
+def show_applied(states: Sequence[PatchState]) -> None:
+    """How the patches of a series go into one tree."""
+    for line in applied_lines(states):
+        click.echo(f"  {line.words}")
+
+
+def show_application(workshop: Workshop, series: Series, tree: str) -> None:
+    """How a series goes into a tree that is here, with the hunks of what does not apply."""
+    found = application(workshop, series, tree)
+    if found is None:
+        click.echo(f"\n{tree} is not here, so nothing was applied: harness tree fetch {tree}")
+        return
+    click.echo(f"\napplied to {tree}")
+    show_applied(found.states)
+    for patch, conflicts in found.conflicts:
+        click.echo(f"\npatch {patch} does not apply", err=True)
+        show_conflicts(conflicts)
+
+
+def show_conflicts(conflicts: Sequence[HunkConflict]) -> None:
+    """Hunks that do not apply, each with what it wants to find and what the tree has nearest, on standard error."""
+    for conflict in conflicts:
+        click.echo(f"{safe(conflict.path)}:{conflict.line}: {safe(conflict.why)}", err=True)
+        if conflict.old:
+            click.echo("  the patch wants:", err=True)
+        for line in conflict.old:
+            click.echo(f"    {safe(line.expandtabs())}", err=True)
+        if conflict.tree:
+            click.echo("  the tree has (= a line of the hunk, ! another):", err=True)
+        for number, line in enumerate(conflict.tree, conflict.tree_line):
+            click.echo(f"    {number:6} {safe(line.expandtabs())}", err=True)
 
 
 def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = None) -> Path:

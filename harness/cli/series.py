@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows, safe, show_application
+from harness.cli.series_base import base_command
 from harness.cli.series_import import import_command
 from harness.cli.series_log import patch_lines, series_lines, series_object
 from harness.model.series import Series, SeriesSpec
@@ -19,10 +20,11 @@ from harness.runs.workshop import Workshop
 
 @click.group("series")
 def series_command() -> None:
-    """List the series of this checkout, show or import one."""
+    """List the series of this checkout, show or import one, or find the tree it was made for."""
 
 
 series_command.add_command(import_command)
+series_command.add_command(base_command)
 
 
 @series_command.command("list")
@@ -76,7 +78,7 @@ def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail:
     for place in places:
         click.echo(f"\n{place.tree}" + (f": {safe(place.note)}" if place.note else ""))
         try:
-            found = series_for(workshop, spec, place, mail, damaged=True)
+            found = series_for(workshop, spec, place, mail, damaged=tree is None)
         except Exception as error:
             if tree or mail:
                 raise
@@ -90,4 +92,6 @@ def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail:
             for patch in found.patches:
                 for line in patch_lines(patch):
                     click.echo(line)
+        if tree:
+            show_application(workshop, found, tree)
     return 3 if failed and failed == len(places) else 0

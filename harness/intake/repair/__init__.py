@@ -1,0 +1,6 @@
+"""Repair of diffs that a web archive damaged."""
+
+from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine
+from harness.intake.repair.repair import THRESHOLD, repair_diff
+
+__all__ = ["THRESHOLD", "Grade", "Repair", "RepairedFile", "RepairedHunk", "RepairedLine", "repair_diff"]

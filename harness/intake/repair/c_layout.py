@@ -1,0 +1,602 @@
+"""The whitespace of a flattened C line, predicted from the lines before it and the habits of its file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from harness.intake.repair.c_code import (
+    OUTSIDE,
+    Branch,
+    Code,
+    Comment,
+    Frame,
+    Macro,
+    Statement,
+    advance,
+    comment_line,
+    directive,
+    macro_body,
+    open_macro,
+)
+from harness.intake.repair.c_line import LONGEST, TAB, WIDTH, blanks, columns, gaps, indent_of, lex, squeeze
+from harness.intake.repair.c_misfit import misfit_in_code, misfit_in_comment
+from harness.intake.repair.c_style import Spaced, Style, continuations, nearest
+
+__all__ = ["Guess", "Layout", "Style", "squeeze"]
+
+_RECENT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A line with its whitespace restored (no newline), how often such a guess is right, and why it was made so."""
+
+    line: str
+    sure: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a C file stands between two of its lines. Immutable; feeding a line gives the next one.
+
+    ``code``: open brackets and what is awaited; ``comment``, ``macro``: those that are open; ``branches``: open #if;
+    ``recent``: the last lines; ``fed``: how many there were.
+    """
+
+    style: Style
+    code: Code = OUTSIDE
+    comment: Comment | None = None
+    macro: Macro | None = None
+    branches: tuple[Branch, ...] = ()
+    recent: tuple[str, ...] = ()
+    fed: int = 0
+
+    @classmethod
+    def begin(cls, style: Style) -> Layout:
+        """The top of a file with these habits."""
+        return cls(style)
+
+    @property
+    def depth(self) -> int:
+        """Open braces."""
+        return sum(frame.mark == "{" for frame in self.code.stack)
+
+    @property
+    def parens(self) -> int:
+        """Open parentheses and square brackets within the innermost open brace."""
+        count = 0
+        for frame in reversed(self.code.stack):
+            if frame.mark == "{":
+                break
+            count += 1
+        return count
+
+    @property
+    def in_comment(self) -> bool:
+        """Whether a ``/*`` is open."""
+        return self.comment is not None
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether a control header or, at file level, a function header waits for its statement or its "{"."""
+        return bool(self.code.awaiting) or (
+            not self.code.stack
+            and self.code.statement is not None
+            and self.code.statement.opened
+            and not self.code.statement.assigned
+        )
+
+    def feed(self, line: str) -> Layout:
+        """The state after ``line``, whose whitespace is right."""
+        recent = (*self.recent[1 - _RECENT :], line)
+        fed = self.fed + 1
+        before = self.comment
+        lexed = lex(line, before is not None)
+        comment: Comment | None = None
+        if lexed.open_at is not None:
+            if before is not None:
+                comment = comment_line(before, line)
+            else:
+                at = lexed.open_at
+                comment = Comment(columns(line[:at]), not line[:at].strip(), None, True, " ")
+        code, macro, branches = self.code, self.macro, self.branches
+        tokens = lexed.tokens
+        if macro is not None:
+            if lexed.backslash:
+                code = advance(code, line, lexed)
+                macro = open_macro(macro.around, line)
+            else:
+                code, macro = macro.around, None
+        elif tokens:
+            if tokens[0].text == "#" and before is None:
+                code, branches = directive(code, branches, tokens)
+                if lexed.backslash:
+                    macro = open_macro(code, line)
+                    code = macro_body(line, lexed) if len(tokens) > 1 and tokens[1].text == "define" else OUTSIDE
+            else:
+                code = advance(code, line, lexed)
+        elif lexed.comment_first and before is None and code.stack and not code.awaiting and code.statement is None:
+            top = code.stack[-1]
+            if top.inner is None and len(lexed.indent) > len(top.indent):
+                code = code._replace(stack=(*code.stack[:-1], top._replace(inner=lexed.indent)))
+        return Layout(self.style, code, comment, macro, branches, recent, fed)
+
+    def guess(
+        self,
+        text: str,
+        *,
+        indented: bool | None,
+        removed: Sequence[str] = (),
+        after: Sequence[str] = (),
+        ahead: Sequence[str] = (),
+    ) -> Guess:
+        """``text`` with its whitespace restored.
+
+        ``text`` is squeezed. ``indented``: whether it is known to have had any indentation; None: not known.
+        ``removed``: the lines that the same change removes, and ``after``: the file's lines that follow it, both with
+        their own whitespace. ``ahead``: the squeezed lines that the change adds after this one.
+        """
+        text = squeeze(text)
+        if not text:
+            return Guess("", 0.999, "empty")
+        hints = _Hints(self, text, tuple(removed[:200]), tuple(after[:_RECENT]), tuple(ahead[:_RECENT]))
+        indent, why, sure = _place(hints, indented)
+        body, body_why, body_sure = _body(hints, indent)
+        return Guess(indent + body, round(sure * body_sure, 3), f"{why}, {body_why}" if body_why else why)
+
+    def misfit(self, text: str) -> float:
+        """How odd it would be if a line with the squeezed ``text`` came next: 0 normal, 1 cannot be."""
+        text = text[:LONGEST]
+        if not text or self.macro is not None:
+            return 0.0
+        if self.comment is not None:
+            return misfit_in_comment(self.comment, text)
+        if text[0] == "#":
+            return 0.0
+        return misfit_in_code(self.code, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hints:
+    """One question: the text to place, and everything around it."""
+
+    layout: Layout
+    text: str
+    removed: tuple[str, ...]
+    after: tuple[str, ...]
+    ahead: tuple[str, ...]
+
+    @property
+    def style(self) -> Style:
+        return self.layout.style
+
+    def last_line(self) -> str | None:
+        """The last line that is not blank, of the few remembered."""
+        return next((line for line in reversed(self.layout.recent) if line.strip()), None)
+
+
+# --- placing ---------------------------------------------------------------------------------------------------------
+
+_LABEL = re.compile(r"[A-Za-z_]\w* ?:(?!:)(?: ;)?(?: ?/\*.*)?$")
+_CASE = re.compile(r"(?:case\b.*|default ?):")
+
+_Placed = tuple[str, str, float]
+
+
+def _place(hints: _Hints, indented: bool | None) -> _Placed:
+    """The indentation of the text, why, and how sure."""
+    if indented is False:
+        return "", "not indented", 1.0
+    layout, text = hints.layout, hints.text
+    placed = _structure(hints)
+    if indented and not placed[0]:
+        if layout.comment is None and _LABEL.match(text):
+            labels = [entry for _, entry in nearest(layout.style.labels, layout.fed, 20)]
+            own = [entry.gap for entry in labels if isinstance(entry, Spaced) and entry.gap]
+            return (own[0] if own else " "), "a label", 0.9
+        if text.startswith("*") and layout.comment is None:
+            return " ", "a comment line", 0.9
+        return "\t", "indented at file level", 0.6
+    return placed
+
+
+_NO_STATEMENT = Statement("", "", True, False, None, 0, "", -1, 0)
+
+
+def _structure(hints: _Hints) -> _Placed:
+    layout, text = hints.layout, hints.text
+    code, unit = layout.code, layout.style.unit
+    if layout.comment is not None:
+        return _in_comment(layout.comment, hints)
+    if text[0] == "#" and layout.macro is None:
+        return "", "preprocessor line", 0.99
+    stack = code.stack
+    top = stack[-1] if stack else None
+    if text[0] == "}":
+        for frame in reversed(stack):
+            if frame.mark == "{":
+                return frame.indent, "closes a brace", 0.99
+        return "", "closes a brace", 0.9
+    if code.statement is not None or (top is not None and top.mark != "{"):
+        moved = _moved(hints)
+        if moved is not None:
+            return moved
+        return _continuation(hints, code.statement or _NO_STATEMENT._replace(indent=top.indent if top else ""))
+    if text[0] == "{" and code.awaiting:
+        return code.awaiting[-1].indent, f"opens the body of '{code.awaiting[-1].word}'", 0.95
+    if code.awaiting:
+        head = code.awaiting[-1]
+        return head.indent + unit, "a level below 'if'" if head.word == "if" else "a level below a header", 0.99
+    word = re.match(r"\w*", text)
+    if word is not None and word[0] == "else" and code.ended:
+        for header in reversed(code.ended):
+            if header.word == "if":
+                return header.indent, "with its 'if'", 0.98
+    if word is not None and word[0] == "while" and code.ended and code.ended[-1].word == "do":
+        return code.ended[-1].indent, "with its 'do'", 0.98
+    if top is None:
+        return "", "file level", 0.99
+    if top.kind in ("block", "switch"):
+        if _CASE.match(text):
+            if top.case is not None:
+                return top.case, "as the case above", 0.99
+            if top.kind == "switch":
+                return top.indent, "with its 'switch'", 0.9
+        if top.kind == "block" and _LABEL.match(text) and not text.startswith("default"):
+            labels = nearest(layout.style.labels, layout.fed, 1)
+            label = labels[0][1] if labels else None
+            return label.gap if isinstance(label, Spaced) else "", "a label", 0.95
+    if top.inner is not None:
+        return top.inner, "as the line above", 0.99
+    if top.case is not None:
+        return top.case + unit, "a level below 'case'", 0.95
+    if len(stack) > 1 and top.kind == "init" and stack[-2].child is not None and stack[-2].kind == "init":
+        return stack[-2].child, "as in the entry above", 0.9
+    return top.indent + unit, "a level below the brace", 0.98
+
+
+def _in_comment(comment: Comment, hints: _Hints) -> _Placed:
+    text = hints.text
+    if text[0] == "*":
+        if comment.indent is not None and comment.star:
+            return comment.indent, "as the comment line above", 0.99
+        return blanks(comment.column + 1), "under '/*'", 0.97
+    if comment.indent is not None:
+        return comment.indent, "as the comment text above", 0.8
+    if hints.after and hints.after[0].strip() and "*/" in "".join(hints.after) and not hints.ahead:
+        return indent_of(hints.after[0]), "as the comment text below", 0.8
+    return blanks(comment.column + 3), "under the comment's text", 0.6
+
+
+# --- lines that were elsewhere ---------------------------------------------------------------------------------------
+
+
+def _moved(hints: _Hints) -> _Placed | None:
+    """The indentation of a line that follows the same line as it did elsewhere, shifted as that line was."""
+    last = hints.last_line()
+    if last is None:
+        return None
+    above = squeeze(last)
+    for lines, why in _elsewhere(hints):
+        for number, line in lines:
+            previous = _previous(number, line)
+            if previous is None or squeeze(previous) != above:
+                continue
+            found = line[number]
+            now, then = indent_of(last), indent_of(previous)
+            if now == then:
+                return indent_of(found), why, 0.98
+            shift = columns(now) - columns(then)
+            column = columns(indent_of(found)) + shift
+            if column < 0:
+                continue
+            return blanks(column), why + ", shifted", 0.95
+    return None
+
+
+def _previous(number: int, lines: Sequence[str]) -> str | None:
+    for at in range(number - 1, max(number - 4, -1), -1):
+        if lines[at].strip():
+            return lines[at]
+    return None
+
+
+def _elsewhere(hints: _Hints) -> Iterator[tuple[list[tuple[int, Sequence[str]]], str]]:
+    text, style = hints.text, hints.style
+    yield [(at, hints.removed) for at, line in enumerate(hints.removed) if squeeze(line) == text], "as the removed line"
+    if len(text) > 3:
+        places = style.index.get(text, ())
+        if places:
+            near = sorted(places, key=lambda number: abs(number - hints.layout.fed))[:8]
+            yield [(at, style.lines) for at in near], "as an equal line"
+        yield [(at, style.moved) for at in style.moved_index.get(text, ())[:8]], "as a line of another file"
+
+
+# --- continuation lines ----------------------------------------------------------------------------------------------
+
+# Share of each way to indent the first continuation line, over kernel commits of 2002 to 2008 (see benchmarks/layout).
+_PRIOR = {
+    "header": {
+        "aligned": 0.42,
+        "tabs1": 0.12,
+        "tabs2": 0.2,
+        "tabs3": 0.14,
+        "tabs4": 0.06,
+        "floor": 0.05,
+        "ceiling": 0.05,
+    },
+    "call": {"aligned": 0.4, "tabs1": 0.2, "tabs2": 0.2, "tabs3": 0.06, "tabs4": 0.03, "floor": 0.05, "ceiling": 0.04},
+    "condition": {
+        "aligned": 0.5,
+        "tabs1": 0.07,
+        "tabs2": 0.25,
+        "tabs3": 0.1,
+        "tabs4": 0.02,
+        "floor": 0.04,
+        "ceiling": 0.02,
+    },
+    "-": {"tabs1": 0.85, "tabs2": 0.08, "tabs0": 0.01, "aligned": 0.05, "floor": 0.01},
+}
+
+
+def _continuation(hints: _Hints, statement: Statement) -> _Placed:
+    layout, text = hints.layout, hints.text
+    stack = layout.code.stack
+    top = stack[-1] if stack else None
+    unit = layout.style.unit
+    if text[0] == "{" and (top is None or top.mark == "{"):
+        return statement.indent, "opens its body", 0.98
+    if top is not None and top.mark != "{":
+        if text[0] in ")]":
+            return top.indent, "closes a parenthesis", 0.5
+        if top.inner is not None:
+            return top.inner, "as the continuation above", 0.97
+        return _first_continuation(hints, statement, top)
+    if statement.follow is not None:
+        return statement.follow, "as the continuation above", 0.9
+    if top is None and not statement.assigned and not statement.opened:
+        return "", "file level", 0.99
+    if top is None and statement.opened and not statement.assigned:
+        last = hints.last_line() or ""
+        return ("" if last.rstrip().endswith(")") else unit), "after a header", 0.8
+    return statement.indent + unit, "a continuation", 0.6
+
+
+def _first_continuation(hints: _Hints, statement: Statement, top: Frame) -> _Placed:
+    layout, text = hints.layout, hints.text
+    column = top.column + 1
+    base = statement.indent
+    if layout.depth == 0 and not statement.assigned:
+        context = "header"
+    elif statement.word in ("if", "while", "for", "switch"):
+        context = "condition"
+    else:
+        context = "call"
+    if not top.text_after:
+        context = "-" + context
+    prior = _PRIOR["-" if context[0] == "-" else context]
+    weights: Counter[str] = Counter({kind: 2.0 * share for kind, share in prior.items()})  # type: ignore[misc]
+    for distance, entry in nearest(layout.style.continued, layout.fed, 24):
+        assert not isinstance(entry, Spaced)
+        _vote(weights, entry.kinds, context, entry.context, 1.0 / (1.0 + distance / 60))
+    for entry in continuations(hints.removed):
+        _vote(weights, entry.kinds, context, entry.context, 2.0)
+    ways = {
+        "aligned": blanks(column),
+        "floor": "\t" * (column // TAB),
+        "ceiling": "\t" * (column // TAB + 1),
+        "four": base + "    ",
+        **{f"tabs{count}": base + "\t" * count for count in range(5)},
+    }
+    scores: Counter[str] = Counter()
+    for kind, weight in weights.items():
+        scores[ways[kind]] += weight  # type: ignore[assignment]
+    for line in hints.removed:
+        if squeeze(line) == text:
+            scores[indent_of(line)] += 3
+    following = hints.ahead[0] if hints.ahead and layout.parens else ""
+    word = following.split(" ", 1)[0] if following else ""
+    for indent in scores:
+        width = columns(indent) + len(text)
+        if width > WIDTH:
+            scores[indent] *= 0.15  # type: ignore[assignment]
+        elif word and text[-1] in ",&|+-" and width + 1 + len(word) <= WIDTH - 8:
+            scores[indent] *= 0.8  # type: ignore[assignment]
+    indent, score = max(scores.items(), key=lambda pair: pair[1])
+    share = score / sum(scores.values())
+    why = "aligned with '('" if indent == ways["aligned"] else "a continuation as elsewhere in the file"
+    return indent, why, share
+
+
+def _vote(weights: Counter[str], kinds: Sequence[str], context: str, other: str, weight: float) -> None:
+    if context != other:
+        if (context[0] == "-") != (other[0] == "-"):
+            return
+        weight *= 0.5
+    for kind in kinds:
+        weights[kind] += weight / len(kinds)  # type: ignore[assignment]
+
+
+# --- whitespace inside the line --------------------------------------------------------------------------------------
+
+_STOP = re.compile(r"(?<=[a-z0-9)'\"][.!?]) (?=[A-Z])")
+
+
+def _body(hints: _Hints, indent: str) -> _Placed:
+    """The text after its indentation, why, and how sure."""
+    layout, text = hints.layout, hints.text
+    if " " not in text:
+        return text, "", 1.0
+    # An equal line in both halves of a change would not be in the diff: its whitespace has changed.
+    same = next((line for line in hints.removed if squeeze(line) == text), None)
+    if same is not None:
+        if indent_of(same) != indent or same != same.rstrip():
+            return same.strip(), "as the removed line", 0.95
+        body, why, _ = _plain_body(hints, indent, None)
+        return (body, why, 0.7) if body != same.strip() else (text, "unlike the removed line", 0.5)
+    for lines, why in _elsewhere(hints):
+        found = [where[at].strip() for at, where in lines]
+        if found:
+            return found[0], why if found[0] != text else "", 0.99
+    return _plain_body(hints, indent, _similar(text, hints.removed))
+
+
+def _plain_body(hints: _Hints, indent: str, similar: str | None) -> _Placed:
+    layout, text = hints.layout, hints.text
+    if layout.comment is not None or text.startswith("/*") or _is_prose(text):
+        return _prose(hints, similar)
+    return _aligned(hints, indent, similar)
+
+
+def _is_prose(text: str) -> bool:
+    return text.startswith("* ")
+
+
+def _prose(hints: _Hints, similar: str | None) -> _Placed:
+    """The text of a comment: two spaces after a full stop, the blanks after its star."""
+    layout, text = hints.layout, hints.text
+    body = text
+    why = ""
+    sure = 0.98
+    if _STOP.search(text):
+        votes = 0.0
+        near: list[str] = [*layout.recent, *hints.after, *hints.removed]
+        for line in near:
+            if "*" in line or layout.comment is not None:
+                votes += 2 * len(re.findall(r"[a-z0-9)'\"][.!?]  [A-Z]", line))
+                votes -= 2 * len(re.findall(r"[a-z0-9)'\"][.!?] [A-Z]", line))
+        for distance, entry in nearest(layout.style.stops, layout.fed, 12):
+            assert isinstance(entry, Spaced)
+            votes += (1 if entry.gap == "  " else -1) / (1 + distance / 50)
+        if votes > 0:
+            body = _STOP.sub("  ", text)
+            why = "two spaces after a full stop"
+        sure = 0.8
+    gap = layout.comment.gap if layout.comment is not None and layout.comment.star else " "
+    if gap not in ("", " ") and body.startswith("* "):
+        body = "*" + gap + body[2:]
+        why = "text as in the comment line above"
+        sure = 0.8
+    return body, why, sure
+
+
+def _aligned(hints: _Hints, indent: str, similar: str | None) -> _Placed:
+    """Code whose gaps are as wide as those of its neighbours."""
+    text = hints.text
+    own = gaps(text)
+    if not own:
+        return text, "", 0.995
+    parts: list[str] = []
+    done = 0
+    why = ""
+    sure = 0.995
+    for kind, gap in sorted(own.items(), key=lambda pair: pair[1].start):
+        if gap.start < done:
+            continue
+        parts.append(text[done : gap.start])
+        width = columns(indent + "".join(parts))
+        filled, rule_sure = _fill(hints, indent, kind, width, similar, len(text) - gap.end)
+        if filled != " ":
+            why = "gap as in its neighbours"
+        sure = min(sure, rule_sure)
+        parts.append(filled)
+        done = gap.end
+    parts.append(text[done:])
+    return "".join(parts), why, sure
+
+
+def _fill(hints: _Hints, indent: str, kind: str, width: int, similar: str | None, rest: int) -> tuple[str, float]:
+    """The whitespace of a gap of ``kind`` that begins at column ``width``, as its neighbours have it."""
+    layout = hints.layout
+    votes: Counter[str] = Counter()
+    weight = 4.0
+    for line in reversed(layout.recent):
+        if not line.strip():
+            weight *= 0.7
+            continue
+        if _vote_gap(votes, line, kind, indent, width, weight):
+            weight *= 0.6
+    weight = 3.0
+    for line in hints.after:
+        if not line.strip():
+            weight *= 0.7
+            continue
+        if _vote_gap(votes, line, kind, indent, width, weight):
+            weight *= 0.6
+    if similar is not None:
+        _vote_gap(votes, similar, kind, indent, width, 6.0)
+    for line in hints.removed[:40]:
+        _vote_gap(votes, line, kind, indent, width, 1.0)
+    if not votes:
+        if kind == "comment":
+            _vote_events(votes, layout.style.comments, layout.fed, width)
+            votes["\t"] += 1
+            votes[" "] += 1
+        elif kind == "define":
+            _vote_events(votes, layout.style.defines, layout.fed, width)
+            votes["\t"] += 1
+        elif kind == "macro":
+            _vote_events(votes, layout.style.macros, layout.fed, width)
+            votes[" "] += 2
+        elif kind == "backslash":
+            _vote_events(votes, layout.style.backslashes, layout.fed, width)
+            votes[" "] += 1
+        else:
+            return " ", 0.99
+    best, score = max(votes.items(), key=lambda pair: pair[1])
+    return best, 0.5 + 0.5 * score / sum(votes.values())
+
+
+def _vote_events(votes: Counter[str], events: Sequence[Spaced], number: int, width: int) -> None:
+    for distance, entry in nearest(events, number, 6):
+        assert isinstance(entry, Spaced)
+        votes[_reach(entry.gap, entry.column, width)] += 1 / (1 + distance / 60)  # type: ignore[assignment]
+
+
+def _vote_gap(votes: Counter[str], line: str, kind: str, indent: str, width: int, weight: float) -> bool:
+    gap = gaps(line).get(kind)
+    if gap is None:
+        return False
+    if kind in ("decl", "assign", "value", "label") and indent_of(line) != indent:
+        return False
+    votes[_reach(line[gap.start : gap.end], columns(line[: gap.end]), width)] += weight  # type: ignore[assignment]
+    return True
+
+
+def _reach(gap: str, column: int, width: int) -> str:
+    """A gap like ``gap``, which ends at ``column``, for a line whose gap begins at column ``width``."""
+    if gap == " ":
+        return " "
+    if "\t" not in gap:
+        return " " * (column - width) if width < column else " "
+    if column % TAB == 0:
+        return "\t" * (column // TAB - width // TAB) if width < column else "\t"
+    if width // TAB < column // TAB:
+        return "\t" * (column // TAB - width // TAB) + " " * (column % TAB)
+    return " " * (column - width) if width < column else " "
+
+
+# --- similar lines ---------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> Counter[str]:
+    return Counter(re.findall(r"\w+|[^\w\s]", text[:LONGEST]))
+
+
+def _similar(text: str, removed: Iterable[str]) -> str | None:
+    """The removed line that shares most of its words with ``text``; None where none shares more than half."""
+    words = _words(text)
+    total = words.total()
+    best, found = 0.55, None
+    for line in removed:
+        other = _words(line)
+        share = 2 * (words & other).total() / (total + other.total()) if other else 0.0
+        if share > best:
+            best, found = share, line
+    return found
