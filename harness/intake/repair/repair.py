@@ -38,7 +38,7 @@ def repair_diff(text: str, tree: TreeFiles, *, hints: Sequence[str] = (), thresh
         place_all(target)
     found = survey_of(targets)
     files = tuple(_repaired_file(target, found, tree) for target in targets)
-    return _concluded(files, [*_text_notes(damaged, found), *notes], threshold)
+    return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
 def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item])
 
 
 def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, tree: TreeFiles, is_c: bool) -> RepairedHunk:
-    hunk = placed.hunk
+    hunk, best = placed.hunk, placed.best
     lines, old, new = unplaced_lines(hunk, placed.items, target.file, found, is_c)
     return RepairedHunk(
         path=placed.path,
@@ -169,6 +169,7 @@ def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, tree: Tree
         confidence=0.0,
         reason=_reason(placed, target, tree),
         notes=(f"{old} old and {new} new lines are lost",) if old or new else (),
+        nearest=(best.start + 1, tuple(target.file.lines[best.start : best.end])) if best and best.matched else None,
     )
 
 
@@ -228,7 +229,8 @@ def _changes(hunk: RepairedHunk) -> bool:
     return any(line.mark != " " for line in hunk.lines)
 
 
-def _concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: float) -> Repair:
+def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: float = THRESHOLD) -> Repair:
+    """The repair that these files' hunks make."""
     hunks = [hunk for file in files for hunk in file.hunks]
     placed = [hunk for hunk in hunks if hunk.start is not None]
     confidence = min((hunk.confidence for hunk in placed), default=0.0)
@@ -246,3 +248,17 @@ def _concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold:
     grade = weakest([hunk.grade for hunk in placed])
     diff = "" if refusal else _diff_text(files, placed=True)
     return Repair(files, diff, _diff_text(files, placed=False), grade, confidence, refusal, tuple(notes))
+
+
+def new_content(file: RepairedFile, old: bytes | None) -> bytes | None:
+    """The file with its placed hunks applied to ``old``; None where they delete it."""
+    if "+++ /dev/null" in file.headers:
+        return None
+    lines = (old or b"").decode("utf-8", "surrogateescape").split("\n")
+    ends = not lines[-1]
+    if ends:
+        lines.pop()
+    for hunk in reversed([hunk for hunk in file.hunks if hunk.start is not None]):
+        start = (hunk.start or 1) - 1
+        lines[start : start + hunk.old_count] = [line.text for line in hunk.lines if line.mark != "-"]
+    return ("\n".join(lines) + "\n" * ends).encode("utf-8", "surrogateescape")
