@@ -44,6 +44,7 @@ def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: 
         repairs=mail.repairs,
         trailers=text.trailers,
         damage=text.damage,
+        diff_line=text.diff_line,
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.intake.prerequisites import HEADERS_NAME
 from harness.intake.repair import THRESHOLD, Repair, new_content, repair_diff
 from harness.model.errors import UserError
 from harness.model.series import Patch, Series
@@ -65,7 +66,14 @@ def repair_series(
     done: list[RepairedPatch] = []
     for patch in series.patches:
         try:
-            repair = repair_diff(patch.diff, files, hints=patch.files, threshold=threshold)
+            repair = repair_diff(
+                patch.diff,
+                files,
+                hints=patch.files,
+                threshold=threshold,
+                first_line=patch.diff_line or 1,
+                needs=_needs(series, patch),
+            )
         except UserError as error:
             raise UserError(error.what, where=error.where or patch.source, remedy=error.remedy) from None
         if review is not None:
@@ -74,6 +82,17 @@ def repair_series(
             files.apply(repair)
         done.append(RepairedPatch(patch, repair))
     return tuple(done)
+
+
+def _needs(series: Series, patch: Patch) -> str:
+    """What a patch was made on top of and is not here, "" where nothing says so."""
+    before = [index for index in series.missing if index < patch.index]
+    found = []
+    if before:
+        span = f"{before[0]} to {before[-1]}" if len(before) > 1 else str(before[0])
+        found.append(f"patch{'es' if len(before) > 1 else ''} {span} of its series (not here)")
+    found += [text.removeprefix(HEADERS_NAME) for text in series.prerequisites if text.startswith(HEADERS_NAME)]
+    return " or ".join(found)
 
 
 def why_refused(done: Sequence[RepairedPatch], total: int, *, partial: bool) -> UserError | None:

@@ -22,14 +22,23 @@ FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
 _C_SUFFIXES = (".c", ".h")
 
 
-def repair_diff(text: str, tree: TreeFiles, *, hints: Sequence[str] = (), threshold: float = THRESHOLD) -> Repair:
+def repair_diff(
+    text: str,
+    tree: TreeFiles,
+    *,
+    hints: Sequence[str] = (),
+    threshold: float = THRESHOLD,
+    first_line: int = 1,
+    needs: str = "",
+) -> Repair:
     """Rebuilds the diff in ``text`` for ``tree``, which it was made for, or nearly.
 
-    ``hints`` are paths that the diff may be about, for a text that lost its headers. Hunks without a place in the tree
+    ``hints`` are paths that the diff may be about, for a text that lost its headers; ``first_line`` is where the text
+    begins in its file; ``needs`` says what else the diff was made on top of, for a hunk that has no place. Hunks without a place in the tree
     go to ``Repair.rejected``. Raises UserError for a text without a hunk, one beyond the bounds, and a path that no
     patch may touch; a hunk less sure than ``threshold`` makes ``Repair.refusal``.
     """
-    damaged = read_damaged(text)
+    damaged = read_damaged(text, first_line)
     if not any(file.hunks for file in damaged.files):
         raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
     targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
@@ -37,7 +46,7 @@ def repair_diff(text: str, tree: TreeFiles, *, hints: Sequence[str] = (), thresh
     for target in targets:
         place_all(target)
     found = survey_of(targets)
-    files = tuple(_repaired_file(target, found, tree) for target in targets)
+    files = tuple(_repaired_file(target, found, tree, needs) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -57,7 +66,7 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
         yield "blanks at the end of lines lost: added lines are taken to have had none"
 
 
-def _repaired_file(target: Target, found: Survey, tree: TreeFiles) -> RepairedFile:
+def _repaired_file(target: Target, found: Survey, tree: TreeFiles, needs: str) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
     writer = LineWriter(target.file, found, is_c)
@@ -65,7 +74,7 @@ def _repaired_file(target: Target, found: Survey, tree: TreeFiles) -> RepairedFi
     for placed in target.hunks:
         rebuilt = _rebuilt(placed, target.file, states, is_c, found)
         if rebuilt is None or placed.place is None:
-            hunks.append(_unplaced_hunk(placed, target, found, tree, is_c))
+            hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, tree, needs), is_c))
             continue
         lines = writer.write(placed.place, rebuilt)
         hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines))
@@ -155,7 +164,7 @@ def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item])
     return old < sum(line.mark != "+" for line in lines) or new < sum(line.mark != "-" for line in lines)
 
 
-def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, tree: TreeFiles, is_c: bool) -> RepairedHunk:
+def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: str, is_c: bool) -> RepairedHunk:
     hunk, best = placed.hunk, placed.best
     lines, old, new = unplaced_lines(hunk, placed.items, target.file, found, is_c)
     return RepairedHunk(
@@ -167,14 +176,19 @@ def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, tree: Tree
         start=None,
         lines=lines,
         confidence=0.0,
-        reason=_reason(placed, target, tree),
+        reason=reason,
         notes=(f"{old} old and {new} new lines are lost",) if old or new else (),
         nearest=(best.start + 1, tuple(target.file.lines[best.start : best.end])) if best and best.matched else None,
     )
 
 
-def _reason(placed: PlacedHunk, target: Target, tree: TreeFiles) -> str:
+def _reason(placed: PlacedHunk, target: Target, tree: TreeFiles, needs: str) -> str:
     """Why a hunk has no place in the tree."""
+    why = _misfit(placed, target, tree)
+    return f"{why}; it needs {needs}" if needs else why
+
+
+def _misfit(placed: PlacedHunk, target: Target, tree: TreeFiles) -> str:
     if not target.exists:
         return f"{tree.name} has no {target.path}"
     wanted = old_items(placed.items)
@@ -182,9 +196,12 @@ def _reason(placed: PlacedHunk, target: Target, tree: TreeFiles) -> str:
     best = placed.best
     if absent:
         shown = " ".join(absent[0].text.split())[:60]
-        return f"{len(absent)} of its {len(wanted)} old lines are nowhere in the file, first: {shown!r}"
-    if best is not None:
+        verb = "is" if len(absent) == 1 else "are"
+        return f"{len(absent)} of its {len(wanted)} old lines {verb} nowhere in the file, first: {shown!r}"
+    if best is not None and best.matched < best.total:
         return f"only {best.matched} of its {best.total} old lines stand together (line {best.start + 1})"
+    if best is not None:
+        return f"its lines stand together (line {best.start + 1}), but no reading accounts for all of them"
     return "the file is shorter than the hunk"
 
 
