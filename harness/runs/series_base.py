@@ -8,12 +8,12 @@ from pathlib import Path
 
 from harness.intake.file_changes import file_changes
 from harness.intake.git_range import split_range
-from harness.intake.sources import read_series
 from harness.model.base import BaseClues, BaseRanking, Candidate, KernelVersion, NoHunks, Trial
 from harness.model.errors import UserError
 from harness.model.hunk import FileChange
-from harness.model.series import Series, SeriesTree
+from harness.model.series import Series
 from harness.runs.preparation import series_for
+from harness.runs.series_import import named_or_source, read_source
 from harness.runs.tree_files import named_tree_files, tree_files
 from harness.runs.workshop import Workshop
 from harness.trees.git_objects import GitObjects, Revision
@@ -30,14 +30,14 @@ Tried = tuple[Candidate, Trial]
 
 
 def series_of(workshop: Workshop, text: str, mail: str | None) -> Series:
-    """The series called ``text``: a name or folder of series/, else a source of mail. Raises UserError, and
-    InfrastructureError where its mail cannot be had."""
-    if Path(text).name in workshop.catalogue.series_names() or (Path(text) / "series.yaml").is_file():
-        spec = workshop.catalogue.series(text)
-        return series_for(workshop, spec, SeriesTree(""), mail)
-    if not Path(text).exists() and split_range(text) is None:
-        workshop.catalogue.series(text)  # says which name is nearest
-    return read_series(Path(text).stem or "series", [Path(text)])
+    """The series called ``text``: a name or folder of series/, else a source of mail; damaged patches as they are.
+
+    Raises UserError, and InfrastructureError where its mail cannot be had.
+    """
+    spec = named_or_source(workshop, text)
+    if spec is None:
+        return read_source(workshop, [text])
+    return series_for(workshop, spec, None, mail, damaged=True)
 
 
 def base_of(workshop: Workshop, series: Series, candidates: Sequence[str]) -> BaseRanking:

@@ -31,6 +31,8 @@ BLOBS, TRIAL, VERSION, DATE = 8.0, 4.0, 1.0, 0.5
 """Weights of the four kinds of evidence."""
 WORTH = {Fit.CLEAN: 1.0, Fit.OFFSET: 0.9, Fit.FUZZ: 0.6, Fit.MISSING: 0.0, Fit.NO_FILE: 0.0}
 """What a hunk adds to the trial. A damaged one with fuzz adds the share of its lines found instead, at most 0.9."""
+NEAR = 0.02
+"""Two trees whose scores differ by less are both open: the worth of one hunk in fifty."""
 LIKELY = 0.8
 """Share of the hunks that must have a place before a tree is called likely."""
 
@@ -197,12 +199,16 @@ def _how_sure(clues: BaseClues, trees: Sequence[RankedTree]) -> tuple[str, str]:
         return "none", (
             f"probably none of these trees: {name} comes nearest, but {missing} of {total} hunks have no place{more}"
         )
+    near = [tree for tree in rivals if best.score - tree.score < NEAR]
+    if near:
+        also = _listed([tree.candidate.name for tree in near])
+        return "open", f"open between {name} and {also}: the hunks fit all of them alike"
     if rivals:
         also = _listed([tree.candidate.name for tree in rivals])
-        return "open", f"open between {name} and {also}: the hunks fit all of them alike; version and date order them"
+        return "likely", f"likely {name}: the hunks fit {also} as well, but what is said of version or date does not"
     second = trees[1] if len(trees) > 1 else None
     gap = fitness(best.trial) - fitness(second.trial) if second else None
-    if gap is not None and gap < 0.02:
+    if gap is not None and gap < NEAR:
         assert second is not None
         return "open", f"open: {name} is ahead of {second.candidate.name} by less than the worth of one hunk in fifty"
     if best.trial.blobs_found:

@@ -6,13 +6,14 @@ import enum
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 
 from harness.model.hunk import FileChange, HunkLines
 
 MAX_FUZZ = 2  # context lines given up at each end, as GNU patch does by default
 MAX_WINDOWS = 8  # places looked at closely for a hunk that has none
-MAX_HUNK = 4000  # lines of a hunk compared closely; a longer one is compared by its beginning
+MAX_HUNK = 500  # lines of a hunk compared closely; a longer one is compared by its beginning
+MAX_CLOSE = 1000  # damaged hunks of one file that are compared closely; more are damage done on purpose
+MAX_STARTS = 10_000  # places tried for a hunk none of whose lines is rare
 SLACK = 8  # lines that the lost lines of a damaged hunk may have taken from its window
 NEARLY = 0.6
 """Share of a damaged hunk's old lines from which on it counts as found with fuzz."""
@@ -34,7 +35,8 @@ class Fit(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Place:
     """``line`` is where the first old line stands, counted from 0 (None: nowhere); ``offset`` how many lines that is
-    from the header's; ``fuzz`` the context lines given up; ``share`` of old lines found, 0 to 1."""
+    from the header's; ``fuzz`` the context lines given up; ``share`` of old lines found, 0 to 1 (0 for a whole hunk
+    that has no place: it is not looked for closely)."""
 
     fit: Fit
     line: int | None
@@ -107,7 +109,7 @@ def place(file: FileLines, hunk: HunkLines, damaged: bool, shift: int = 0) -> Pl
         found = _nearest(file, kept, expected + head)
         if found is not None:
             return Place(Fit.FUZZ, found - head, found - head - expected + shift, fuzz, len(kept) / len(old))
-    return Place(Fit.MISSING, None, share=nearest_window(file, hunk).share)
+    return Place(Fit.MISSING, None, share=0.0)
 
 
 def _context(hunk: HunkLines) -> tuple[int, int]:
@@ -123,6 +125,8 @@ def _nearest(file: FileLines, old: Sequence[str], expected: int) -> int | None:
     if tuple(old) == file.lines[max(0, expected) : max(0, expected) + count] and expected >= 0:
         return expected
     rarest, at = min(((file.exact.get(line, ()), at) for at, line in enumerate(old)), key=lambda found: len(found[0]))
+    if len(rarest) > MAX_STARTS:
+        rarest = sorted(rarest, key=lambda where: abs(where - at - expected))[:MAX_STARTS]
     starts = (where - at for where in rarest)
     fitting = [s for s in starts if s >= 0 and file.lines[s : s + count] == tuple(old)]
     return min(fitting, key=lambda start: abs(start - expected), default=None)
@@ -182,11 +186,11 @@ def _best_window(file: FileLines, old: Sequence[tuple[str, str]], expected: int,
     for start in _starts(file, texts, expected, size):
         end = min(len(file.lines), start + size)
         near = file.squeezed[start:end]
-        blocks = [b for b in SequenceMatcher(None, texts, near, autojunk=False).get_matching_blocks() if b.size]
-        if not blocks:
+        pairs = in_order(texts, near)
+        if not pairs:
             continue
-        found = {at for block in blocks for at in range(block.a, block.a + block.size)}
-        matched = {at for block in blocks for at in range(block.b, block.b + block.size)}
+        found = {of_hunk for of_hunk, _ in pairs}
+        matched = {of_file for _, of_file in pairs}
         # Lines of the file between those found are others' unless the hunk lost so many.
         between = [text for at in range(min(matched), max(matched)) if at not in matched and (text := near[at])]
         strange = sum(sorted(map(_weight, between))[lost:])
@@ -195,8 +199,36 @@ def _best_window(file: FileLines, old: Sequence[tuple[str, str]], expected: int,
         if share > best.share + 1e-9 or (share > best.share - 1e-9 and nearer):
             removed = all(at in found for at, (mark, _) in enumerate(old) if mark == "-")
             # What was not found before the first line that was counts as standing right before it.
-            best = Window(start, end, max(0, start + blocks[0].b - blocks[0].a), share, removed)
+            best = Window(start, end, max(0, start + pairs[0][1] - pairs[0][0]), share, removed)
     return best
+
+
+def in_order(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
+    """A longest common subsequence as (place in one, place in other), first to last.
+
+    Bit-parallel, after Hyyrö (2004): a row of the table is one integer of as many bits as ``other`` has lines, so that
+    text in which every line is like every other takes no longer than any.
+    """
+    where: dict[str, int] = {}
+    for at, text in enumerate(other):
+        where[text] = where.get(text, 0) | 1 << at
+    full = (1 << len(other)) - 1
+    rows = [full]  # bit j is 0 where the subsequence grows with line j of other
+    for text in one:
+        row = rows[-1]
+        both = row & where.get(text, 0)
+        rows.append((row + both | row - both) & full)
+    pairs = []
+    i, j = len(one), len(other) - 1
+    while i > 0 and j >= 0:
+        if rows[i] >> j & 1:
+            j -= 1
+        elif not rows[i - 1] >> j & 1:
+            i -= 1
+        else:
+            pairs.append((i - 1, j))
+            i, j = i - 1, j - 1
+    return pairs[::-1]
 
 
 def _starts(file: FileLines, old: Sequence[str], expected: int, size: int) -> Iterator[int]:
@@ -233,8 +265,9 @@ def places(file: FileLines, change: FileChange) -> tuple[Place, ...]:
     """Where each hunk of a change stands; one found with offset moves where the next is expected."""
     found = []
     shift = 0
-    for hunk in change.hunks:
-        spot = place(file, hunk, change.damaged, shift)
+    for number, hunk in enumerate(change.hunks):
+        close = number < MAX_CLOSE or not change.damaged
+        spot = place(file, hunk, change.damaged, shift) if close else Place(Fit.MISSING, None, share=0.0)
         if spot.line is not None:
             shift = spot.offset
         found.append(spot)

@@ -128,3 +128,25 @@ def test_candidates_of_every_kind(checkout: Checkout) -> None:
     assert (ended.code, "no revision 'v9'" in ended.err) == (2, True)
     ended = checkout.harness("series", "base", str(checkout.folder / "it.patch"), "--candidates", f"{history}@v1")
     assert (ended.code, ended.out.splitlines()[-1]) == (4, "none of these trees: not one of 1 hunks has a place")
+
+
+SEEDS = Path(__file__).resolve().parents[2].parent / "shared" / "seeds"
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "not_after"),
+    [
+        ("002_memcg-lockless-page-cgroup.txt", "2.6.27-rc3+", "2008-08-20"),
+        ("003_migration-by-kernel.txt", "2.6.22-rc2-mm1", "2007-05-30"),
+        ("004_page-release-race.txt", "2.5.31-bk7", "2002-08-26"),
+    ],
+)
+def test_what_the_archives_pages_say_of_their_base(checkout: Checkout, name: str, version: str, not_after: str) -> None:
+    if not (SEEDS / name).is_file():
+        pytest.skip("the archives' pages do not lie beside this checkout")
+    history = f"{checkout.folder}/history.git@v1"
+    ended = checkout.harness("series", "base", str(SEEDS / name), "--json", "--candidates", history)
+    assert ended.code == 4, ended
+    value = json.loads(ended.out)
+    assert (value["clues"]["versions"][0]["version"], value["clues"]["versions"][0]["sure"]) == (version, True)
+    assert value["clues"]["not_after"].startswith(not_after)

@@ -211,7 +211,8 @@ def test_versions_and_dates_decide_what_the_hunks_leave_open() -> None:
     ranking = ranked(of, ("rc3", rc3, None), ("rc2", V1, None))
     assert [tree.candidate.name for tree in ranking.trees] == ["rc2", "rc3"]
     assert "the header of mm/swap.c names 2.6.22-rc2-mm1, which is built on 2.6.22-rc2" in ranking.trees[0].reasons
-    assert ranking.confidence == "open", "the hunks fit both"
+    assert ranking.sentence == ("likely rc2: the hunks fit rc3 as well, but what is said of version or date does not")
+    assert ranked(TWO, ("rc3", rc3, None), ("rc2", V1, None)).confidence == "open", "where nothing is said"
     sent = datetime(2007, 5, 29, 12, tzinfo=UTC)
     moments = {"old": -90, "newest": -2, "later": 3}
     dated = series(patch(1, V1, AFTER_ONE, date=sent))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from harness.intake.file_changes import file_changes
 from harness.model.hunk import FileChange, HunkLines
 from harness.model.series import Patch
 from harness.verdicts.hunk_conflicts import MAX_CONFLICTS, MAX_LINES, conflicts
-from harness.verdicts.hunk_places import FileLines, Fit, applied, nearest_window, place, places
+from harness.verdicts.hunk_places import FileLines, Fit, applied, in_order, nearest_window, place, places
 
 FILE = [
     "#include <linux/mm.h>",
@@ -102,7 +104,7 @@ def test_fuzz_gives_up_outer_context_only(at: int, line: str, fuzz: int) -> None
 def test_a_removed_line_that_differs_has_no_place() -> None:
     spot = place(file_of(edited(9, "\t\tif (!page_mapped(page))")), CHANGE.hunks[0], False)
     assert spot.fit is Fit.MISSING and spot.line is None
-    assert 0.5 < spot.share < 1
+    assert 0.5 < nearest_window(file_of(edited(9, "\t\tif (!page_mapped(page))")), CHANGE.hunks[0]).share < 1
     assert place(file_of([]), CHANGE.hunks[0], False).fit is Fit.MISSING
 
 
@@ -161,6 +163,33 @@ def test_a_large_file_is_searched_at_once() -> None:
     hunk = one(stripped(DIFF), "damaged").hunks[0]
     assert place(file_of(many + FILE), hunk, True).fit is Fit.OFFSET
     assert nearest_window(file_of(many), hunk).share < 0.6
+
+
+@given(one=lines, other=lines)
+def test_a_longest_common_subsequence(one: list[str], other: list[str]) -> None:
+    pairs = in_order(one, other)
+    assert all(one[i] == other[j] for i, j in pairs)
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(pairs))
+    table = [[0] * (len(other) + 1)]
+    for text in one:
+        row = [0]
+        for j, other_text in enumerate(other):
+            row.append(table[-1][j] + 1 if text == other_text else max(row[-1], table[-1][j + 1]))
+        table.append(row)
+    assert len(pairs) == table[-1][-1]
+
+
+def test_text_that_is_all_alike_takes_no_time() -> None:
+    """Every line like every other: the worst there is for finding a place."""
+    alternating = ["\tx = x + 1;" if number * number % 7 < 3 else "\ty = y + 2;" for number in range(100_000)]
+    body = tuple(f" {line}" for line in alternating[3:3000:3])
+    one_hunk = HunkLines(1, 50, len(body), ("-never there", *body))
+    begun = time.monotonic()
+    for damaged in (False, True):
+        assert place(file_of(alternating), one_hunk, damaged).fit is Fit.MISSING
+    many = FileChange("x", "", None, "", False, True, (HunkLines(1, 1, 1, ("-nowhere at all",)),) * 20_000)
+    assert {spot.fit for spot in places(file_of(alternating), many)} == {Fit.MISSING}
+    assert time.monotonic() - begun < 20  # seconds; it takes less than one on an idle machine
 
 
 # What does not apply, shown
