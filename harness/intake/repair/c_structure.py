@@ -116,7 +116,8 @@ def _feed(state: Structure, text: str, column: int | None) -> tuple[Structure, f
     if not code:
         crowded = state.before is Before.CLOSED and not state.braces and not state.gap and not state.after_comment
         after = _with(state, in_comment=in_comment, gap=False, after_comment=not in_comment)
-        return after, 0.8 if crowded else 0.0
+        cost = 0.8 if crowded else 0.0
+        return after, cost + (2.0 if state.before is Before.HEADER else 0.0)
     return _feed_code(state, code, column, in_comment)
 
 

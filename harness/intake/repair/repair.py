@@ -11,7 +11,15 @@ from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, Rep
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
 from harness.intake.repair.rebuild import Frame, Rebuilt, rebuild
-from harness.intake.repair.targets import PlacedHunk, Target, place_all, survey_of, targets_of, undo_entities
+from harness.intake.repair.targets import (
+    PlacedHunk,
+    Target,
+    marks_are_kept,
+    place_all,
+    survey_of,
+    targets_of,
+    undo_entities,
+)
 from harness.intake.repair.whitespace import Survey
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
@@ -43,8 +51,9 @@ def repair_diff(
         raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
     targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
     notes += undo_entities(targets)
+    marks_kept = marks_are_kept(targets)
     for target in targets:
-        place_all(target)
+        place_all(target, marks_kept)
     found = survey_of(targets)
     files = tuple(_repaired_file(target, found, tree, needs) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
