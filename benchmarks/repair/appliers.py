@@ -69,7 +69,8 @@ def _by_command(*command: str) -> Tool:
                 errors = [line for line in said if line.startswith("error")] or said
                 return Attempt(None, errors[0] if errors else f"exit status {done.returncode}")
             found = read_files(folder)
-            return Attempt({path: found.get(path, b"") for path in before})
+            after = {path: found.get(path, b"") for path in before}
+            return Attempt(after) if after != before else Attempt(None, "success, and nothing changed")
 
     return attempt
 

@@ -20,6 +20,7 @@ from benchmarks.repair.damage import Left, damaged, left, way
 from benchmarks.repair.history import History, HistoryFiles
 from harness.intake.repair import Repair
 from harness.model.tree import TreeFiles
+from harness.trees.tree_files import FolderFiles
 
 _DIGITS = re.compile(r"\d+")
 
@@ -131,11 +132,8 @@ class _AsPatched:
 
 def tree_of(case: Case) -> TreeFiles:
     folder, _, revision = case.tree.rpartition("@")
-    if folder:
-        return _AsPatched(HistoryFiles(_history(Path(folder)), revision), case.before)
-    from harness.trees.tree_files import FolderFiles
-
-    return _AsPatched(FolderFiles(Path(case.tree)), case.before)
+    tree = HistoryFiles(_history(Path(folder)), revision) if folder else FolderFiles(Path(case.tree))
+    return _AsPatched(tree, case.before)
 
 
 def _random(seed: int, case: Case, name: str) -> Random:

@@ -31,25 +31,27 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def tools_table(found: Sequence[Outcome], ways: Sequence[str], tools: Sequence[str]) -> str:
     """Share of patches, in per cent, whose files are byte-identical to the truth, per way and tool.
 
-    "best": the share of which no word of an added line was lost, so that a perfect tool could restore it. "provable":
-    the patches of which every added and removed line survived (or is undone by rule), and ours among these only.
+    Then ours alone, of two kinds of patches whose number is given: "restorable", of which no word of an added line was
+    lost; "provable", of which every added and removed line survived, or comes back by rule (an entity, a quote mark).
     """
     rows = []
     for way in ways:
         of_way = [outcome for outcome in found if outcome.way == way]
         row = [f"`{way}`", str(len({outcome.case.name for outcome in of_way}))]
-        for tool in tools:
-            of_tool = [outcome for outcome in of_way if outcome.tool == tool]
-            row.append(share(sum(outcome.result is Result.IDENTICAL for outcome in of_tool), len(of_tool)))
-        some = [outcome for outcome in of_way if outcome.tool == tools[0]]
-        row.append(share(sum(outcome.left is not Left.GONE for outcome in some), len(some)))
-        row.append(str(sum(outcome.left is Left.INTACT for outcome in some)))
-        if OURS in tools:
-            ours = [outcome for outcome in of_way if outcome.tool == OURS and outcome.left is Left.INTACT]
-            row.append(share(sum(outcome.result is Result.IDENTICAL for outcome in ours), len(ours)))
+        row += [_identical([outcome for outcome in of_way if outcome.tool == tool]) for tool in tools]
+        for kinds in ((Left.INTACT, Left.RESTORABLE), (Left.INTACT,)):
+            row.append(str(sum(outcome.left in kinds for outcome in of_way if outcome.tool == tools[0])))
+            if OURS in tools:
+                row.append(_identical([o for o in of_way if o.tool == OURS and o.left in kinds]))
         rows.append(row)
-    head = ["way", "patches", *tools, "best", "provable", *([f"{OURS} of these"] if OURS in tools else [])]
+    head = ["way", "patches", *tools]
+    for kind in ("restorable", "provable"):
+        head += [kind, f"{OURS} of these"] if OURS in tools else [kind]
     return _markdown(head, rows)
+
+
+def _identical(outcomes: Sequence[Outcome]) -> str:
+    return share(sum(outcome.result is Result.IDENTICAL for outcome in outcomes), len(outcomes))
 
 
 def wrong_table(found: Sequence[Outcome], ways: Sequence[str], tools: Sequence[str]) -> str:

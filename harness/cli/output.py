@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from harness.model.errors import UserError
+from harness.model.errors import InfrastructureError, UserError
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
@@ -33,6 +33,7 @@ __all__ = [
     "show_plan",
     "show_summary",
     "write_comparison",
+    "write_file",
     "write_report",
 ]
 
@@ -108,14 +109,14 @@ def show_conflicts(conflicts: Sequence[HunkConflict]) -> None:
 def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = None) -> Path:
     """Writes a run's HTML file (default: results/reports/RUN.html) and returns its path."""
     page = run_page(summary, report_context(workshop, summary))
-    return _write(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
+    return write_file(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
 
 
 def write_comparison(workshop: Workshop, value: Comparison) -> Path:
     """Writes a comparison's HTML file and returns its path."""
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in value.heading)[:120]
     page = compare_page(value, report_context(workshop))
-    return _write(workshop.layout.results / "reports" / f"compare-{name}.html", page)
+    return write_file(workshop.layout.results / "reports" / f"compare-{name}.html", page)
 
 
 def report_context(workshop: Workshop, summary: RunSummary | None = None) -> ReportContext:
@@ -143,12 +144,23 @@ def report_context(workshop: Workshop, summary: RunSummary | None = None) -> Rep
     return ReportContext(excerpt=excerpt, posted=posted, summary=spec.summary)
 
 
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_file(path: Path, text: str) -> Path:
+    """Writes ``path`` whole or not at all, and returns it; bytes kept by surrogateescape come out as they were.
+
+    Raises InfrastructureError where it cannot be written.
+    """
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    new.rename(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with new.open("w", encoding="utf-8", errors="surrogateescape") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            new.rename(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InfrastructureError(f"cannot be written: {error.strerror or error}", where=str(path)) from None
     return path

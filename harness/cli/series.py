@@ -11,6 +11,7 @@ from harness.cli.output import print_rows, safe, show_application
 from harness.cli.series_base import base_command
 from harness.cli.series_import import import_command
 from harness.cli.series_log import patch_lines, series_lines, series_object
+from harness.cli.series_repair import repair_command
 from harness.model.series import Series, SeriesSpec
 from harness.reports.terminal import listener_for
 from harness.runs.preparation import series_for, series_trees
@@ -20,11 +21,12 @@ from harness.runs.workshop import Workshop
 
 @click.group("series")
 def series_command() -> None:
-    """List the series of this checkout, show or import one, or find the tree it was made for."""
+    """List the series of this checkout, show or import one, find the tree it was made for, repair its patches."""
 
 
 series_command.add_command(import_command)
 series_command.add_command(base_command)
+series_command.add_command(repair_command)
 
 
 @series_command.command("list")

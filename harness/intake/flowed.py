@@ -28,22 +28,19 @@ def unflow(lines: Sequence[str], *, delsp: bool, keep_diff_lines: bool = False) 
     ``keep_diff_lines``: a line is not joined with one that looks like a diff's next line.
     """
     found: list[str] = []
-    open_depth: int | None = None
     parts: list[str] = []
+    open_depth: int | None = None  # quote depth of a line that goes on
     for line in lines:
         depth, text = _parted(line)
         joins = open_depth == depth and not (keep_diff_lines and _DIFF_LINE.match(text)) and text.rstrip() != "--"
-        if open_depth is not None and not joins:
-            found.append("".join(parts))
-            parts = []
-        if not parts and depth:
-            parts.append(">" * depth + " ")
-        flows = text.endswith(" ") and text != "-- "
-        parts.append(text.removesuffix(" ") if flows and delsp else text)
-        open_depth = depth if flows else None
-        if not flows:
-            found.append("".join(parts))
-            parts = []
+        if joins:
+            parts[-1] = parts[-1].removesuffix(" ") if delsp else parts[-1]
+            parts.append(text)
+        else:
+            if parts:
+                found.append("".join(parts))
+            parts = [">" * depth + " ", text] if depth else [text]
+        open_depth = depth if text.endswith(" ") and text != "-- " else None
     if parts:
         found.append("".join(parts))
     return found

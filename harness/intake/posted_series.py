@@ -22,7 +22,8 @@ def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: 
         text = split_patch(mail, damaged=damaged)
     except MalformedDiff as error:
         what = f'patch {index} of {total}, "{title[:80]}", is damaged: {error.what}'
-        raise MalformedDiff(what, where=error.where, remedy=error.remedy) from None
+        remedy = f"mend it: harness series repair {mail.path} --tree TREE -o FILE"
+        raise MalformedDiff(what, where=error.where, remedy=remedy) from None
     author = patch_author(mail)
     notes = [*mail.notes, *text.notes]
     if NOTE not in notes and any(hidden_address(line) for line in (author, *(t.value for t in text.trailers))):
@@ -39,9 +40,11 @@ def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: 
         added=text.added,
         removed=text.removed,
         source=mail.source,
-        provenance=provenance,
+        provenance=Provenance.REPAIRED if mail.repairs else provenance,
+        repairs=mail.repairs,
         trailers=text.trailers,
         damage=text.damage,
+        diff_line=text.diff_line,
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -257,7 +257,7 @@ def test_judgement() -> None:
 def test_tables() -> None:
     assert share(2999, 3000) == "99.9" and share(3, 3) == "100" and share(0, 0) == "–"
     found = [_outcome(Result.IDENTICAL, Grade.PROVED), _outcome(Result.WRONG, Grade.PROVED)]
-    assert "| `leading-space` | 1 | 50.0 | 100 | 0 | – |" in tools_table(found, ["leading-space"], ["harness"])
+    assert "| `leading-space` | 1 | 50.0 | 2 | 50.0 | 0 | – |" in tools_table(found, ["leading-space"], ["harness"])
     assert "| `leading-space` | 2 | 1 | 0 | 0 | 1 | 0 | 1 | 0 | 0 |" in ours_table(found, ["leading-space"])
     assert "| `leading-space` | – | 12/14 (85.7) | – | – | – |" in grades_table(found, ["leading-space"])
     assert "| 0.50 to 0.60 | 2 | 50.0 | 50.0 |" in confidence_table(found)
@@ -277,3 +277,8 @@ def test_ways_and_tools_of_the_table() -> None:
     wanted = {"leading-space", "tabs-collapsed", "blank-context", "brace-comment", "trailing-space", "wrapped"}
     wanted |= {"html-escaped", "quoted", "headers-dropped", "navigation", "as-002-003", "as-004"}
     assert wanted <= set(SINGLE) and list(TOOLS) == ["git apply", "patch", "wiggle", "harness"]
+
+
+def test_every_way_is_described() -> None:
+    readme = (OWN.parent / "README.md").read_text()
+    assert all(f"\n| `{name}` | " in readme for name in SINGLE)

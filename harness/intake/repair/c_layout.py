@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,9 +22,10 @@ from harness.intake.repair.c_code import (
     macro_body,
     open_macro,
 )
-from harness.intake.repair.c_line import LONGEST, TAB, WIDTH, blanks, columns, gaps, indent_of, lex, squeeze
+from harness.intake.repair.c_continuation import Question, choose, features
+from harness.intake.repair.c_line import LONGEST, TAB, blanks, columns, gaps, indent_of, lex, prose_gaps, squeeze
 from harness.intake.repair.c_misfit import misfit_in_code, misfit_in_comment
-from harness.intake.repair.c_style import Spaced, Style, continuations, nearest
+from harness.intake.repair.c_style import Spaced, Style, callee_before, continuations, nearest, open_bracket
 
 __all__ = ["Guess", "Layout", "Style", "squeeze"]
 
@@ -146,6 +147,7 @@ class Layout:
             return Guess("", 0.999, "empty")
         hints = _Hints(self, text, tuple(removed[:200]), tuple(after[:_RECENT]), tuple(ahead[:_RECENT]))
         indent, why, sure = _place(hints, indented)
+        indent = _same_blanks(hints, indent)
         body, body_why, body_sure = _body(hints, indent)
         return Guess(indent + body, round(sure * body_sure, 3), f"{why}, {body_why}" if body_why else why)
 
@@ -197,7 +199,7 @@ def _place(hints: _Hints, indented: bool | None) -> _Placed:
     if indented and not placed[0]:
         if layout.comment is None and _LABEL.match(text):
             labels = [entry for _, entry in nearest(layout.style.labels, layout.fed, 20)]
-            own = [entry.gap for entry in labels if isinstance(entry, Spaced) and entry.gap]
+            own = [entry.gap for entry in labels if entry.gap]
             return (own[0] if own else " "), "a label", 0.9
         if text.startswith("*") and layout.comment is None:
             return " ", "a comment line", 0.9
@@ -250,7 +252,7 @@ def _structure(hints: _Hints) -> _Placed:
         if top.kind == "block" and _LABEL.match(text) and not text.startswith("default"):
             labels = nearest(layout.style.labels, layout.fed, 1)
             label = labels[0][1] if labels else None
-            return label.gap if isinstance(label, Spaced) else "", "a label", 0.95
+            return label.gap if label is not None else "", "a label", 0.95
     if top.inner is not None:
         return top.inner, "as the line above", 0.99
     if top.case is not None:
@@ -271,6 +273,17 @@ def _in_comment(comment: Comment, hints: _Hints) -> _Placed:
     if hints.after and hints.after[0].strip() and "*/" in "".join(hints.after) and not hints.ahead:
         return indent_of(hints.after[0]), "as the comment text below", 0.8
     return blanks(comment.column + 3), "under the comment's text", 0.6
+
+
+def _same_blanks(hints: _Hints, indent: str) -> str:
+    """``indent`` in the tabs and spaces of a similar removed line, if that stood in the same column."""
+    if not indent or all(line.startswith("\t") or not line[:1].isspace() for line in hints.removed):
+        return indent
+    similar = _similar(hints.text, hints.removed)
+    if similar is None or squeeze(similar) == hints.text:
+        return indent
+    other = indent_of(similar)
+    return other if columns(other) == columns(indent) else indent
 
 
 # --- lines that were elsewhere ---------------------------------------------------------------------------------------
@@ -319,30 +332,6 @@ def _elsewhere(hints: _Hints) -> Iterator[tuple[list[tuple[int, Sequence[str]]],
 
 # --- continuation lines ----------------------------------------------------------------------------------------------
 
-# Share of each way to indent the first continuation line, over kernel commits of 2002 to 2008 (see benchmarks/layout).
-_PRIOR = {
-    "header": {
-        "aligned": 0.42,
-        "tabs1": 0.12,
-        "tabs2": 0.2,
-        "tabs3": 0.14,
-        "tabs4": 0.06,
-        "floor": 0.05,
-        "ceiling": 0.05,
-    },
-    "call": {"aligned": 0.4, "tabs1": 0.2, "tabs2": 0.2, "tabs3": 0.06, "tabs4": 0.03, "floor": 0.05, "ceiling": 0.04},
-    "condition": {
-        "aligned": 0.5,
-        "tabs1": 0.07,
-        "tabs2": 0.25,
-        "tabs3": 0.1,
-        "tabs4": 0.02,
-        "floor": 0.04,
-        "ceiling": 0.02,
-    },
-    "-": {"tabs1": 0.85, "tabs2": 0.08, "tabs0": 0.01, "aligned": 0.05, "floor": 0.01},
-}
-
 
 def _continuation(hints: _Hints, statement: Statement) -> _Placed:
     layout, text = hints.layout, hints.text
@@ -367,69 +356,59 @@ def _continuation(hints: _Hints, statement: Statement) -> _Placed:
     return statement.indent + unit, "a continuation", 0.6
 
 
-def _first_continuation(hints: _Hints, statement: Statement, top: Frame) -> _Placed:
+def continuation_features(hints: _Hints, statement: Statement, top: Frame) -> dict[str, dict[str, float]]:
     layout, text = hints.layout, hints.text
-    column = top.column + 1
-    base = statement.indent
-    if layout.depth == 0 and not statement.assigned:
+    if not top.text_after:
+        context = "-"
+    elif text[0] == '"' and layout.depth:
+        context = "string"
+    elif layout.depth == 0 and not statement.assigned:
         context = "header"
     elif statement.word in ("if", "while", "for", "switch"):
         context = "condition"
     else:
         context = "call"
-    if not top.text_after:
-        context = "-" + context
-    prior = _PRIOR["-" if context[0] == "-" else context]
-    weights: Counter[str] = Counter({kind: 2.0 * share for kind, share in prior.items()})  # type: ignore[misc]
-    for distance, entry in nearest(layout.style.continued, layout.fed, 24):
-        assert not isinstance(entry, Spaced)
-        _vote(weights, entry.kinds, context, entry.context, 1.0 / (1.0 + distance / 60))
-    for entry in continuations(hints.removed):
-        _vote(weights, entry.kinds, context, entry.context, 2.0)
-    ways = {
-        "aligned": blanks(column),
-        "floor": "\t" * (column // TAB),
-        "ceiling": "\t" * (column // TAB + 1),
-        "four": base + "    ",
-        **{f"tabs{count}": base + "\t" * count for count in range(5)},
-    }
-    scores: Counter[str] = Counter()
-    for kind, weight in weights.items():
-        scores[ways[kind]] += weight  # type: ignore[assignment]
-    for line in hints.removed:
-        if squeeze(line) == text:
-            scores[indent_of(line)] += 3
-    following = hints.ahead[0] if hints.ahead and layout.parens else ""
-    word = following.split(" ", 1)[0] if following else ""
-    for indent in scores:
-        width = columns(indent) + len(text)
-        if width > WIDTH:
-            scores[indent] *= 0.15  # type: ignore[assignment]
-        elif word and text[-1] in ",&|+-" and width + 1 + len(word) <= WIDTH - 8:
-            scores[indent] *= 0.8  # type: ignore[assignment]
-    indent, score = max(scores.items(), key=lambda pair: pair[1])
-    share = score / sum(scores.values())
-    why = "aligned with '('" if indent == ways["aligned"] else "a continuation as elsewhere in the file"
-    return indent, why, share
+    last = hints.last_line() or ""
+    at = open_bracket(last)
+    similar = _similar(text, tuple(line for line in hints.removed if squeeze(line) != text))
+    below = None
+    if not hints.ahead and hints.after and hints.after[0].strip() and text.count(")") <= text.count("("):
+        below = indent_of(hints.after[0])
+    return features(
+        Question(
+            text,
+            statement.indent,
+            top.column + 1,
+            context,
+            callee_before(last, at) if at is not None else "",
+            [
+                (1.0 / (1.0 + distance / 60), entry)
+                for distance, entry in nearest(layout.style.continued, layout.fed, 24)
+            ],
+            [(1.0, entry) for entry in continuations(hints.removed)],
+            [indent_of(line) for line in hints.removed if squeeze(line) == text],
+            indent_of(similar) if similar is not None else None,
+            below,
+            hints.ahead[0].split(" ", 1)[0] if hints.ahead and text[-1] in ",&|+-" else "",
+        )
+    )
 
 
-def _vote(weights: Counter[str], kinds: Sequence[str], context: str, other: str, weight: float) -> None:
-    if context != other:
-        if (context[0] == "-") != (other[0] == "-"):
-            return
-        weight *= 0.5
-    for kind in kinds:
-        weights[kind] += weight / len(kinds)  # type: ignore[assignment]
+def _first_continuation(hints: _Hints, statement: Statement, top: Frame) -> _Placed:
+    indent, share = choose(continuation_features(hints, statement, top))
+    aligned = indent == blanks(top.column + 1)
+    return indent, "aligned with '('" if aligned else "a continuation as elsewhere in the file", share
 
 
 # --- whitespace inside the line --------------------------------------------------------------------------------------
 
-_STOP = re.compile(r"(?<=[a-z0-9)'\"][.!?]) (?=[A-Z])")
+_STOP = re.compile(r"(?<=[a-z0-9)'\"][.!?]) (?=[A-Z_`(\"'@%&])")
+_STOPPED = re.compile(r"[a-z0-9)'\"][.!?](  ?)[A-Z_`(\"'@%&]")
 
 
 def _body(hints: _Hints, indent: str) -> _Placed:
     """The text after its indentation, why, and how sure."""
-    layout, text = hints.layout, hints.text
+    text = hints.text
     if " " not in text:
         return text, "", 1.0
     # An equal line in both halves of a change would not be in the diff: its whitespace has changed.
@@ -437,80 +416,105 @@ def _body(hints: _Hints, indent: str) -> _Placed:
     if same is not None:
         if indent_of(same) != indent or same != same.rstrip():
             return same.strip(), "as the removed line", 0.95
-        body, why, _ = _plain_body(hints, indent, None)
+        body, why, _ = _spaced(hints, indent, None)
         return (body, why, 0.7) if body != same.strip() else (text, "unlike the removed line", 0.5)
     for lines, why in _elsewhere(hints):
         found = [where[at].strip() for at, where in lines]
         if found:
             return found[0], why if found[0] != text else "", 0.99
-    return _plain_body(hints, indent, _similar(text, hints.removed))
+    return _spaced(hints, indent, _similar(text, hints.removed))
 
 
-def _plain_body(hints: _Hints, indent: str, similar: str | None) -> _Placed:
+def _spaced(hints: _Hints, indent: str, similar: str | None) -> _Placed:
+    """The text with each of its gaps as wide as a similar removed line, or else its neighbours, have it."""
     layout, text = hints.layout, hints.text
-    if layout.comment is not None or text.startswith("/*") or _is_prose(text):
-        return _prose(hints, similar)
-    return _aligned(hints, indent, similar)
-
-
-def _is_prose(text: str) -> bool:
-    return text.startswith("* ")
-
-
-def _prose(hints: _Hints, similar: str | None) -> _Placed:
-    """The text of a comment: two spaces after a full stop, the blanks after its star."""
-    layout, text = hints.layout, hints.text
-    body = text
-    why = ""
-    sure = 0.98
-    if _STOP.search(text):
-        votes = 0.0
-        near: list[str] = [*layout.recent, *hints.after, *hints.removed]
-        for line in near:
-            if "*" in line or layout.comment is not None:
-                votes += 2 * len(re.findall(r"[a-z0-9)'\"][.!?]  [A-Z]", line))
-                votes -= 2 * len(re.findall(r"[a-z0-9)'\"][.!?] [A-Z]", line))
-        for distance, entry in nearest(layout.style.stops, layout.fed, 12):
-            assert isinstance(entry, Spaced)
-            votes += (1 if entry.gap == "  " else -1) / (1 + distance / 50)
-        if votes > 0:
-            body = _STOP.sub("  ", text)
-            why = "two spaces after a full stop"
-        sure = 0.8
-    gap = layout.comment.gap if layout.comment is not None and layout.comment.star else " "
-    if gap not in ("", " ") and body.startswith("* "):
-        body = "*" + gap + body[2:]
-        why = "text as in the comment line above"
-        sure = 0.8
-    return body, why, sure
-
-
-def _aligned(hints: _Hints, indent: str, similar: str | None) -> _Placed:
-    """Code whose gaps are as wide as those of its neighbours."""
-    text = hints.text
-    own = gaps(text)
-    if not own:
+    prose = layout.comment is not None or text.startswith(("/*", "* "))
+    own = prose_gaps(text) if prose else gaps(text)
+    kinds = {gap.start: kind for kind, gap in own.items()}
+    stops = {match.start() for match in _STOP.finditer(text)} if "/*" in text or prose else set()
+    taken = _taken_gaps(text, similar) if similar is not None else {}
+    if not kinds and not stops and not taken:
         return text, "", 0.995
-    parts: list[str] = []
-    done = 0
+    two = bool(stops) and _two_spaces(hints)
+    line = indent
     why = ""
     sure = 0.995
-    for kind, gap in sorted(own.items(), key=lambda pair: pair[1].start):
-        if gap.start < done:
+    done = 0
+    for match in _BLANK.finditer(text):
+        start = match.start()
+        filled = " "
+        kind = kinds.get(start)
+        if start not in taken and kind is None and start not in stops:
             continue
-        parts.append(text[done : gap.start])
-        width = columns(indent + "".join(parts))
-        filled, rule_sure = _fill(hints, indent, kind, width, similar, len(text) - gap.end)
-        if filled != " ":
-            why = "gap as in its neighbours"
-        sure = min(sure, rule_sure)
-        parts.append(filled)
-        done = gap.end
-    parts.append(text[done:])
-    return "".join(parts), why, sure
+        line += text[done:start]
+        done = start + 1
+        if start in taken:
+            gap, column = taken[start]
+            filled = gap if prose and "\t" not in gap else _reach(gap, column, columns(line))
+            if filled != " ":
+                why = "gap as in the removed line"
+            sure = min(sure, 0.95)
+        elif start in stops:
+            if two:
+                filled = "  "
+                why = "two spaces after a full stop"
+            sure = min(sure, 0.85)
+        elif kind is not None:
+            filled, share = _fill(hints, indent, kind, columns(line), prose)
+            if filled != " ":
+                why = "gap as in its neighbours"
+            sure = min(sure, share)
+        line += filled
+    return (line + text[done:])[len(indent) :], why, sure
 
 
-def _fill(hints: _Hints, indent: str, kind: str, width: int, similar: str | None, rest: int) -> tuple[str, float]:
+_BLANK = re.compile(" ")
+
+
+def _two_spaces(hints: _Hints) -> bool:
+    """Whether two spaces follow a full stop in the comments around."""
+    layout = hints.layout
+    votes = 0.0
+    for line in (*layout.recent, *hints.after, *hints.removed):
+        if "*" in line or layout.comment is not None:
+            for gap in _STOPPED.findall(line[:LONGEST]):
+                votes += 2 if gap == "  " else -2
+    for distance, entry in nearest(layout.style.stops, layout.fed, 12):
+        votes += (1 if entry.gap == "  " else -1) / (1 + distance / 50)
+    return votes > 0
+
+
+def _taken_gaps(text: str, similar: str) -> dict[int, tuple[str, int]]:
+    """Gaps of ``text``, by where they begin, that stand beside words which it shares with ``similar``.
+
+    Each with the whitespace that ``similar`` has there, and the column that it reaches.
+    """
+    theirs = list(_WORD.finditer(similar[:LONGEST]))
+    ours = list(_WORD.finditer(text[:LONGEST]))
+    same = 0
+    while same < min(len(theirs), len(ours)) and theirs[same][0] == ours[same][0]:
+        same += 1
+    tail = 0
+    while tail < min(len(theirs), len(ours)) - same and theirs[-1 - tail][0] == ours[-1 - tail][0]:
+        tail += 1
+    found: dict[int, tuple[str, int]] = {}
+    for number in range(len(theirs) - 1):
+        gap = similar[theirs[number].end() : theirs[number + 1].start()]
+        if number < same:
+            mine = number
+        elif len(theirs) - number - 1 <= tail:
+            mine = number + len(ours) - len(theirs)
+        else:
+            continue
+        if 0 <= mine < len(ours) - 1:
+            found[ours[mine].end()] = (gap, columns(similar[: theirs[number + 1].start()]))
+    return found
+
+
+_WORD = re.compile(r"\S+")
+
+
+def _fill(hints: _Hints, indent: str, kind: str, width: int, prose: bool) -> tuple[str, float]:
     """The whitespace of a gap of ``kind`` that begins at column ``width``, as its neighbours have it."""
     layout = hints.layout
     votes: Counter[str] = Counter()
@@ -519,19 +523,21 @@ def _fill(hints: _Hints, indent: str, kind: str, width: int, similar: str | None
         if not line.strip():
             weight *= 0.7
             continue
-        if _vote_gap(votes, line, kind, indent, width, weight):
+        if _vote_gap(votes, line, kind, indent, width, weight, prose):
             weight *= 0.6
+        elif prose and "/*" in line:
+            break
     weight = 3.0
     for line in hints.after:
         if not line.strip():
             weight *= 0.7
             continue
-        if _vote_gap(votes, line, kind, indent, width, weight):
+        if _vote_gap(votes, line, kind, indent, width, weight, prose):
             weight *= 0.6
-    if similar is not None:
-        _vote_gap(votes, similar, kind, indent, width, 6.0)
+        elif prose and "*/" in line:
+            break
     for line in hints.removed[:40]:
-        _vote_gap(votes, line, kind, indent, width, 1.0)
+        _vote_gap(votes, line, kind, indent, width, 1.0, prose)
     if not votes:
         if kind == "comment":
             _vote_events(votes, layout.style.comments, layout.fed, width)
@@ -554,12 +560,11 @@ def _fill(hints: _Hints, indent: str, kind: str, width: int, similar: str | None
 
 def _vote_events(votes: Counter[str], events: Sequence[Spaced], number: int, width: int) -> None:
     for distance, entry in nearest(events, number, 6):
-        assert isinstance(entry, Spaced)
         votes[_reach(entry.gap, entry.column, width)] += 1 / (1 + distance / 60)  # type: ignore[assignment]
 
 
-def _vote_gap(votes: Counter[str], line: str, kind: str, indent: str, width: int, weight: float) -> bool:
-    gap = gaps(line).get(kind)
+def _vote_gap(votes: Counter[str], line: str, kind: str, indent: str, width: int, weight: float, prose: bool) -> bool:
+    gap = (prose_gaps(line) if prose else gaps(line)).get(kind)
     if gap is None:
         return False
     if kind in ("decl", "assign", "value", "label") and indent_of(line) != indent:
@@ -589,14 +594,18 @@ def _words(text: str) -> Counter[str]:
     return Counter(re.findall(r"\w+|[^\w\s]", text[:LONGEST]))
 
 
-def _similar(text: str, removed: Iterable[str]) -> str | None:
+@lru_cache(maxsize=512)
+def _similar(text: str, removed: tuple[str, ...]) -> str | None:
     """The removed line that shares most of its words with ``text``; None where none shares more than half."""
     words = _words(text)
     total = words.total()
     best, found = 0.55, None
     for line in removed:
         other = _words(line)
-        share = 2 * (words & other).total() / (total + other.total()) if other else 0.0
+        size = other.total()
+        if not size or 2 * min(size, total) <= best * (size + total):
+            continue
+        share = 2 * (words & other).total() / (total + size)
         if share > best:
             best, found = share, line
     return found

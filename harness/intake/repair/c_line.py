@@ -136,7 +136,10 @@ def gaps(line: str) -> dict[str, Gap]:
     if lexed.backslash and line.rstrip().endswith("\\"):
         note("backslash", _gap_before(line, line.rindex("\\")))
     if lexed.trailing >= 0 and tokens:
-        note("comment", _gap_before(line, lexed.trailing))
+        kind = "comment"
+        if tokens[0].text == "#" and len(tokens) > 1 and tokens[1].text != "define":
+            kind = "directive comment"
+        note(kind, _gap_before(line, lexed.trailing))
     if not tokens:
         return found
     if tokens[0].text == "#":
@@ -171,12 +174,37 @@ def gaps(line: str) -> dict[str, Gap]:
     return found
 
 
+_STAR = re.compile(r"\s*(?:/\*\*?|\*(?!/))([ \t]+)\S")
+_DOC = re.compile(r"\s*(?:/\*\*?|\*)?[ \t]*@\w+[.)]*:?([ \t]+)\S")
+_DASH = re.compile(r"\s*(?:/\*\*?|\*)?[ \t]*\w+(?:\(\))?([ \t]+)-([ \t]+)\S")
+
+
+@lru_cache(maxsize=4096)
+def prose_gaps(line: str) -> dict[str, Gap]:
+    """The gaps of a line of a comment that may be wider than one space.
+
+    ``star``: after the star; ``doc``: after "@name:"; ``dash``, ``after dash``: around the dash of a kernel-doc title.
+    Do not change the returned dictionary: it is shared.
+    """
+    line = line[:LONGEST]
+    found: dict[str, Gap] = {}
+    if match := _STAR.match(line):
+        found["star"] = Gap(*match.span(1))
+    if match := _DOC.match(line):
+        found["doc"] = Gap(*match.span(1))
+    elif match := _DASH.match(line):
+        found["dash"] = Gap(*match.span(1))
+        found["after dash"] = Gap(*match.span(2))
+    return found
+
+
 def _define_gaps(line: str, tokens: list[Token], note: Callable[[str, Gap | None], None]) -> None:
     if len(tokens) > 1:
         note("hash", _gap_before(line, tokens[1].at))
-    if len(tokens) > 2:
-        note("directive", _gap_before(line, tokens[2].at))
-    if len(tokens) < 4 or tokens[1].text != "define":
+    if len(tokens) < 3 or tokens[1].text != "define":
+        return
+    note("directive", _gap_before(line, tokens[2].at))
+    if len(tokens) < 4:
         return
     name = tokens[2]
     if tokens[3].text == "(" and tokens[3].at == name.at + len(name.text):

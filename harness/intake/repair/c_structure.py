@@ -30,7 +30,8 @@ class Before(enum.Enum):
 class Structure:
     """State between two lines. ``braces`` and ``parens`` are those open; ``gap``: the last line was blank.
 
-    ``opened`` holds the columns of the lines that opened the innermost braces, None where a column is not known; ``begun`` is the column where the statement that goes on began.
+    ``opened`` holds the columns of the lines that opened the innermost braces, None where a column is not known;
+    ``begun`` is the column where the statement that goes on began.
     """
 
     braces: int = 0
@@ -272,7 +273,7 @@ def _left_open(state: Structure, code: str, braces: int, parens: int, is_label: 
         return Before.PARTIAL
     if code.endswith("{"):
         return Before.OPENED
-    if code.endswith("}") or code.startswith("}") and code.endswith((";", ",")):
+    if code.endswith("}") or (code.startswith("}") and code.endswith((";", ","))):
         return Before.CLOSED
     if is_label:
         return Before.LABEL

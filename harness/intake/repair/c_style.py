@@ -7,12 +7,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from harness.intake.repair.c_line import LONGEST, blanks, columns, indent_of, squeeze
 
-_ONE_SPACE = re.compile(r"[a-z0-9)'\"][.!?] [A-Z]")
-_TWO_SPACES = re.compile(r"[a-z0-9)'\"][.!?]  [A-Z]")
+_ONE_SPACE = re.compile(r"[a-z0-9)'\"][.!?] [A-Z_`(\"'@%&]")
+_TWO_SPACES = re.compile(r"[a-z0-9)'\"][.!?]  [A-Z_`(\"'@%&]")
 _CONDITION = re.compile(r"(?:\} )?(?:else )?(?:if|while|for|switch)\b")
 
 
@@ -22,6 +22,7 @@ class Continued(NamedTuple):
     number: int  # of the line, from 0
     context: str  # header, condition, call; with "-" in front where nothing follows the bracket on its line
     kinds: tuple[str, ...]  # all ways to describe its indentation
+    callee: str  # the word before the bracket
 
 
 class Spaced(NamedTuple):
@@ -37,7 +38,7 @@ def continuation_kinds(statement: str, column: int, indent: str) -> tuple[str, .
     found = []
     if indent == blanks(column):
         found.append("aligned")
-    for count in range(5):
+    for count in range(6):
         if indent == statement + "\t" * count:
             found.append(f"tabs{count}")
     if indent == "\t" * (column // 8):
@@ -62,15 +63,23 @@ def open_bracket(line: str) -> int | None:
     return None
 
 
+def callee_before(line: str, at: int) -> str:
+    """The word that ends at index ``at`` of ``line``."""
+    start = end = len(line[:at].rstrip())
+    while start > 0 and (line[start - 1].isalnum() or line[start - 1] == "_"):
+        start -= 1
+    return line[start:end]
+
+
 def continuations(lines: Iterable[str], start: int = 0) -> list[Continued]:
     """The first continuation lines among ``lines``, numbered from ``start``."""
     found: list[Continued] = []
-    above: tuple[str, int, str] | None = None
+    above: tuple[str, int, str, str] | None = None
     for number, line in enumerate(lines, start):
         if above is not None and line and line[0] in " \t":
             kinds = continuation_kinds(above[0], above[1], indent_of(line))
             if kinds:
-                found.append(Continued(number, above[2], kinds))
+                found.append(Continued(number, above[2], kinds, above[3]))
         above = None
         if "(" in line and line[0] != "#" and line.count("(") > line.count(")"):
             at = open_bracket(line)
@@ -82,7 +91,7 @@ def continuations(lines: Iterable[str], start: int = 0) -> list[Continued]:
                     continue
                 if not line[at + 1 :].strip(" \t\\"):
                     context = "-" + context
-                above = (indent, columns(line[: at + 1]), context)
+                above = (indent, columns(line[: at + 1]), context, callee_before(line, at))
     return found
 
 
@@ -189,9 +198,10 @@ def _space_define(number: int, line: str, words: list[str], defines: list[Spaced
         found.append(Spaced(number, line[end:value], columns(line[:value])))
 
 
-def nearest(
-    found: Sequence[Spaced] | Sequence[Continued], number: int, count: int
-) -> list[tuple[int, Spaced | Continued]]:
+_Entry = TypeVar("_Entry", Spaced, Continued)
+
+
+def nearest(found: Sequence[_Entry], number: int, count: int) -> list[tuple[int, _Entry]]:
     """The ``count`` entries nearest to line ``number``, each with its distance in lines."""
     middle = bisect_left(found, (number,))
     window = found[max(0, middle - count) : middle + count]

@@ -14,6 +14,7 @@ from harness.intake.diff_text import MAX_HUNKS
 from harness.model.errors import UserError
 
 MAX_LINES = 200_000  # of the text of one patch
+MAX_HEADER_LINES = 12  # of one file's header
 MAX_COUNT = 100_000  # lines of one hunk; a larger number in a header is damage
 
 _QUOTE = re.compile(r"(?:[>|] ?)+")
@@ -123,8 +124,8 @@ def _bounded(text: str | None, default: int, number: int) -> int:
     return value
 
 
-def read_damaged(text: str) -> DamagedDiff:
-    """Files and hunks of ``text``. Raises UserError where it is larger than MAX_LINES or MAX_HUNKS allow."""
+def read_damaged(text: str, first_line: int = 1) -> DamagedDiff:
+    """Files and hunks of ``text``, whose lines are counted from ``first_line``. Raises UserError where it is larger than MAX_LINES or MAX_HUNKS allow."""
     lines = text.split("\n")
     if len(lines) > MAX_LINES:
         raise UserError(f"more than {MAX_LINES} lines")
@@ -144,31 +145,32 @@ def read_damaged(text: str) -> DamagedDiff:
             if count > MAX_HUNKS:
                 raise UserError(f"more than {MAX_HUNKS} hunks in one patch")
             if not files:
-                files.append(DamagedFile(at + 1))
-            old = _bounded(match[1], 1, at + 1), _bounded(match[2], 1, at + 1)
-            new = _bounded(match[3], 1, at + 1), _bounded(match[4], 1, at + 1)
-            hunk = DamagedHunk(at + 1, *old, *new, match[5].strip())
+                files.append(DamagedFile(at + first_line))
+            old = _bounded(match[1], 1, at + first_line), _bounded(match[2], 1, at + first_line)
+            new = _bounded(match[3], 1, at + first_line), _bounded(match[4], 1, at + first_line)
+            hunk = DamagedHunk(at + first_line, *old, *new, match[5].strip())
             files[-1].hunks.append(hunk)
         elif _is_header(plain, at):
-            at = _read_header(plain, at, files)
+            at = _read_header(plain, at, files, first_line)
             hunk = None
             continue
         elif hunk is not None:
             if line.rstrip() == "--" or (len(line) > 30 and not line.strip("_")):
                 hunk = None  # a signature: what follows is no diff, unless a header comes
             elif line.startswith(("+", "-", " ", "\\")):
-                hunk.items.append(Item(line[0], line[1:], at + 1))
+                hunk.items.append(Item(line[0], line[1:], at + first_line))
             else:
-                hunk.items.append(Item("", line, at + 1))
+                hunk.items.append(Item("", line, at + first_line))
         elif stat := _DIFFSTAT.match(line):
             hints.append(stat[1])
         at += 1
     return DamagedDiff(tuple(files), tuple(dict.fromkeys(hints)), quote, spaces)
 
 
-def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile]) -> int:
+def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile], first_line: int) -> int:
     """Reads a file's header lines; returns the line after them."""
-    file = DamagedFile(at + 1)
+    begin = at
+    file = DamagedFile(at + first_line)
     files.append(file)
     while at < len(lines):
         line = lines[at]
@@ -188,9 +190,7 @@ def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile]) -> int
             return at + 1
         elif _GIT_HEADER.match(line):
             file.git_headers.append(line.strip())
-        elif "@@ -" in line and _HUNK.match(line):
-            return at
-        elif at - file.number > 12:
+        elif ("@@ -" in line and _HUNK.match(line)) or at - file.number > 12:
             return at
         at += 1
     return at

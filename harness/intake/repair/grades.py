@@ -28,8 +28,8 @@ class RepairedLine:
     """A line of a repaired hunk.
 
     ``mark`` is " ", "-" or "+"; ``given`` the text it was made from, None for a line that the text had lost, and
-    ``number`` its line there. ``what`` says what was done ("" for nothing), ``why`` on which ground; ``sure`` is between
-    0 and 1.
+    ``number`` its line there. ``what`` says what was done ("" for nothing), ``why`` on which ground; ``sure`` is
+    between 0 and 1.
     """
 
     mark: str
@@ -47,7 +47,7 @@ class RepairedHunk:
     """A hunk of a repaired patch; ``start`` is its first line in the tree's file (from 1), None where it has no place.
     ``old_start`` is what its header said.
 
-    ``reason`` says why it has none. ``confidence`` is the probability, as far as it can be told, that the lines and
+    ``reason`` says why it has none, ``nearest`` the lines (from which on) that come nearest. ``confidence`` is the probability, as far as it can be told, that the lines and
     their order are the author's; whitespace is judged line by line (``RepairedLine.sure``).
     """
 
@@ -61,6 +61,7 @@ class RepairedHunk:
     confidence: float
     reason: str = ""
     notes: tuple[str, ...] = ()
+    nearest: tuple[int, tuple[str, ...]] | None = None
 
     @property
     def grade(self) -> Grade:

@@ -21,6 +21,7 @@ from harness.intake.repair.placement import same_line
 CONTEXT = 3  # lines of context that diff -u and git give
 MAX_TABLE = 1_000_000  # items times lines of a window that are looked ahead over
 BEAM = 48  # hypotheses kept for each number of lines accounted for
+HOPELESS = 7.0  # cost by which a hypothesis is behind the best of its layer to be given up
 MAX_LOST = 40  # added lines that one hunk may have lost
 LOST_ADDED = {"{": 0.3, "}": 0.4, "/*": 0.3, "*/": 0.3, "*": 0.9, "": 0.8}
 _EMPTY_KEYS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
@@ -290,8 +291,12 @@ def _widened(
     count = len(heap)
     seen: dict[tuple[object, ...], set[int]] = {}
     taken: list[_Node] = []
+    best = math.inf
     while heap and len(taken) < BEAM:
-        _, _, node = heapq.heappop(heap)
+        hope, _, node = heapq.heappop(heap)
+        best = min(best, hope)
+        if hope > best + HOPELESS:
+            break
         digests = seen.setdefault(node.state, set())
         if node.digest in digests or len(digests) >= 2:
             continue
@@ -431,10 +436,8 @@ def _steps(node: _Node, items: Sequence[Item], frame: Frame, ahead: _Ahead) -> I
 def _added(node: _Node, item: Item, frame: Frame) -> _Node:
     piece = Piece("+", item.text, item.text, item.number, item.wrapped)
     # an archive that strips leaves no blank; one that collapses leaves one for any indentation
-    if frame.indents:
-        column = column_of(item.text)
-    else:
-        column = SOMEWHERE if item.text[:1] in (" ", "\t") else None
+    left = SOMEWHERE if item.text[:1] in (" ", "\t") else None
+    column = column_of(item.text) if frame.indents else left
     return _follow(node, piece, 0.0, frame, items=1, column=column)
 
 

@@ -17,7 +17,8 @@ _RUN = re.compile(r"\t|  ")
 class Survey:
     """What became of whitespace. Each of the three is True for kept, False for lost, None where nothing shows it.
 
-    ``expanded``: tabs were made blanks and nothing else, ``counts_mark``: with the diff's mark as a column. ``keeps_one``: one blank is left of any indentation.
+    ``expanded``: tabs were made blanks and nothing else, ``counts_mark``: with the diff's mark as a column.
+    ``keeps_one``: one blank is left of any indentation.
     """
 
     leading: bool | None
