@@ -58,7 +58,7 @@ class FileLines:
 WRAP_MIN = 60  # columns; no mailer wraps earlier
 MAX_TAILS = 3  # lines that one line may have been wrapped to, beyond its first
 _FOOTER = re.compile(
-    r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|\[|\*|https?:|"
+    r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|https?:|"
     r"Previous message|Next message|Messages sorted|From: |Date: |Subject: |In reply to)",
     re.IGNORECASE,
 )
@@ -69,7 +69,8 @@ def unwrapped(hunk: DamagedHunk, file: FileLines, marks_kept: bool) -> list[Item
     the line was long enough to be wrapped, and what follows is no line of the file's, or has lost no mark
     (``marks_kept``)."""
     items = list(hunk.items)
-    if items and not items[0].mark and key(items[0].text) not in file.at and len(hunk.section) > WRAP_MIN // 3:
+    is_rest = bool(items) and not items[0].mark and (marks_kept or key(items[0].text) not in file.at)
+    if is_rest and items[0].text.strip() and len(hunk.section) > WRAP_MIN // 3:
         items.pop(0)  # the rest of the hunk's header
     joined: list[Item] = []
     at = 0

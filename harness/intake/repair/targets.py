@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.intake.diff_paths import NO_FILE, check_diff_paths
 from harness.intake.repair.damaged_diff import DamagedDiff, DamagedFile, DamagedHunk, Item, key, unescaped
 from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
+from harness.intake.repair.rebuild import DELIMITERS, Kept
 from harness.intake.repair.whitespace import Survey, survey
 from harness.model.tree import TreeFiles
 
@@ -181,6 +182,17 @@ def marks_are_kept(targets: Sequence[Target]) -> bool:
     """Whether lines of context still have the blank in front of them."""
     marks = [item.mark for t in targets for placed in t.hunks for item in placed.items if item.text.strip()]
     return marks.count(" ") > marks.count("")
+
+
+def kept_kinds(targets: Sequence[Target]) -> Kept:
+    """Which lines without words are still among the changed ones."""
+    changed = [item.text for t in targets for p in t.hunks for item in p.items if item.mark in ("+", "-")]
+    words = [text for text in changed if text.strip() in DELIMITERS]
+    return Kept(
+        blank=any(not text.strip() for text in changed),
+        flat=any(text[:1] not in (" ", "\t") for text in words),
+        indented=any(text[:1] in (" ", "\t") for text in words),
+    )
 
 
 def place_all(target: Target, marks_kept: bool) -> None:
