@@ -14,7 +14,7 @@ MAX_PATH = 4096  # PATH_MAX
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-# diff -u without a tab before the time: "--- a/mm/x.c 2002-08-26 ...", "... Mon Aug 26 ..." and CVS's "... 26 Aug 2002 ..."
+# diff -u without a tab before the time: "a/mm/x.c 2002-08-26 ...", "a/mm/x.c Mon Aug 26 ...", CVS's "26 Aug 2002 ..."
 _TIME = re.compile(
     r" (?:\d{4}-\d\d-\d\d |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} |\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:).*$"
 )

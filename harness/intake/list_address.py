@@ -12,7 +12,8 @@ ALL_LISTS = "https://lore.kernel.org/all"  # public-inbox of every list that ker
 
 # these lead to a message by its id alone: the id is the path's last part
 _REDIRECTS = ("lkml.kernel.org/r/", "lore.kernel.org/r/", "patch.msgid.link/", "msgid.link/", "lkml.kernel.org/")
-_ID = re.compile(r"<?(?:mid:|id:)?([^<>\s@/:]{1,400}@[A-Za-z0-9\[][^<>\s@/]{0,400}?)>?")
+_ID = re.compile(r"(?:mid:|id:)?([^<>\s@/:]{1,400}@[A-Za-z0-9\[][^<>\s@/]{0,400})")
+_MARKED = re.compile(r"<?([^<>\s@]{1,400}@[A-Za-z0-9\[][^<>\s@]{0,400})>?")  # in brackets, or a part of an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def list_address(text: str) -> ListAddress | None:
     """
     text = text.strip()
     if not text.lower().startswith(("http://", "https://")):
-        match = _ID.fullmatch(text)
+        match = (_MARKED if text.startswith("<") else _ID).fullmatch(text)
         return ListAddress(ALL_LISTS, match[1]) if match and ".." not in text.rpartition("@")[2] else None
     try:
         url = urllib.parse.urlsplit(text)
@@ -38,14 +39,14 @@ def list_address(text: str) -> ListAddress | None:
     except ValueError:
         raise UserError("not an address", where=text[:200]) from None
     parts = [urllib.parse.unquote(part) for part in url.path.split("/") if part]
-    at = next((at for at, part in enumerate(parts) if _ID.fullmatch(part)), None)
+    at = next((at for at, part in enumerate(parts) if _MARKED.fullmatch(part)), None)
     if at is None:
         raise UserError(
             "this page does not name its message by id",
             where=text[:200],
             remedy="copy the page's text into a file and import that, or give the message id",
         )
-    match = _ID.fullmatch(parts[at])
+    match = _MARKED.fullmatch(parts[at])
     assert match
     place = f"{host}/{'/'.join([*parts[:at], ''])}"
     if host == "patchew.org" or any(place == redirect for redirect in _REDIRECTS) or at == 0:

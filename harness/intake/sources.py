@@ -98,7 +98,7 @@ def _is_mail(path: Path) -> bool:
         return True
     if path.suffix.lower() in _NOT_MAIL or path.name.lower().startswith("readme"):
         return False
-    data = read_bounded(path, MAX_MAILBOX)
+    data = _text_of(path)
     return is_mbox(data) or looks_like_mail(data) or looks_like_web_archive(data)
 
 

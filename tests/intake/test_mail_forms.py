@@ -197,6 +197,14 @@ def test_utf16_file(tmp_path: Path) -> None:
     assert read_series("x", [path]).patches[0].diff.encode() == DIFF
 
 
+def _pack(kind: str, data: bytes) -> bytes:
+    if kind == "gz":
+        return gzip.compress(data)
+    if kind == "bz2":
+        return bz2.compress(data)
+    return lzma.compress(data) if kind == "xz" else _zip(data)
+
+
 def _zip(data: bytes, *more: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -207,7 +215,7 @@ def _zip(data: bytes, *more: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip"])
 def test_compressed_attachments_and_files(tmp_path: Path, kind: str) -> None:
-    packed = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": _zip}[kind](DIFF)
+    packed = _pack(kind, DIFF)
     name = f"pond.patch.{kind}"
     mail = parse_mail(_multipart(_part(TEXT), _part(packed, name, "application/octet-stream")), "m")
     assert split_patch(mail).diff.encode() == DIFF
@@ -219,7 +227,7 @@ def test_compressed_attachments_and_files(tmp_path: Path, kind: str) -> None:
 @pytest.mark.timeout(20)
 def test_bombs_are_not_unpacked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.intake.mail.MAX_MAIL", LIMIT)
-    packed = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": _zip}[kind](bytes(LIMIT + 1))
+    packed = _pack(kind, bytes(LIMIT + 1))
     bomb = _part(packed, f"x.patch.{kind}", "application/octet-stream")
     with pytest.raises(UserError, match=r"m: attachment 'x\.patch\.\w+': larger than 1 MiB when decompressed"):
         parse_mails(_multipart(_part(TEXT), bomb), "m")
