@@ -25,14 +25,15 @@ class Statement(NamedTuple):
     """A statement, declaration or initialiser entry that has begun and not ended."""
 
     indent: str  # of its first line
-    word: str  # first word
-    opened: bool  # it has had a parenthesis
-    assigned: bool  # it has had a "="
-    follow: str | None  # indentation of its last continuation line outside brackets
-    lines: int  # continuation lines so far
-    aggregate: str  # "struct", "union", "enum" where such a word came first
-    column: int  # of the text after its "=" or "return", -1: none
-    ternary: int
+    word: str = ""  # first word
+    opened: bool = False  # it has had a parenthesis
+    assigned: bool = False  # it has had a "="
+    follow: str | None = None  # indentation of its last continuation line outside brackets
+    lines: int = 0  # continuation lines so far
+    aggregate: str = ""  # "struct", "union", "enum" where such a word came first
+    column: int = -1  # of the text after its "=" or "return", -1: none
+    ternary: int = 0
+    typed: bool = False  # two words in a row stood in its brackets: parameters with types
 
 
 class Frame(NamedTuple):
@@ -183,12 +184,10 @@ def advance(code: Code, line: str, lexed: Lexed, skip: int = 0) -> Code:
                 and number > 1
                 and tokens[number - 2][0] == "else"
             ):
-                statement = Statement(awaiting[-1].indent, "if", False, False, None, 0, "", -1, 0)
+                statement = Statement(awaiting[-1].indent, "if")
                 awaiting = awaiting[:-1]
             elif text == "while" and ended and ended[-1].word == "do":
-                statement = Statement(
-                    ended[-1].indent if not first else indent, "dowhile", False, False, None, 0, "", -1, 0
-                )
+                statement = Statement(ended[-1].indent if not first else indent, "dowhile")
             else:
                 if text in ("case", "default"):
                     if first and top is not None:
@@ -197,14 +196,16 @@ def advance(code: Code, line: str, lexed: Lexed, skip: int = 0) -> Code:
                     label = count > number and tokens[number].text == ":" and top.kind in ("block", "switch")
                     if not label and (len(indent) > len(top.indent) or top.inner is None):
                         stack[-1] = top._replace(inner=indent)
-                statement = Statement(indent, text, False, False, None, 0, text if text in _AGGREGATE else "", -1, 0)
+                column = columns(line[: at + 7]) if text == "return" else -1
+                aggregate = text if text in _AGGREGATE else ""
+                statement = Statement(indent, text, aggregate=aggregate, column=column)
             ended = ()
             first = False
             continue
         first = False
         if text == "(" or text == "[":
             if statement is None:
-                statement = Statement(indent, "", True, False, None, 0, "", -1, 0)
+                statement = Statement(indent, opened=True)
             elif not inside and not statement.opened:
                 statement = statement._replace(opened=True)
             stack.append(Frame(text, "", indent, None, None, columns(line[:at]), number < count, None, (), None))
@@ -250,7 +251,7 @@ def advance(code: Code, line: str, lexed: Lexed, skip: int = 0) -> Code:
                 else:
                     ended = ()
                     if statement is None and frame.kind in ("init", "struct", "enum"):
-                        statement = Statement(frame.indent, "}", False, False, None, 0, "", -1, 0)
+                        statement = Statement(frame.indent, "}")
             else:
                 statement, awaiting, ended = None, (), ()
         elif text == ";":
@@ -288,6 +289,10 @@ def advance(code: Code, line: str, lexed: Lexed, skip: int = 0) -> Code:
                 ):
                     statement = None
                     first = False
+        elif inside and statement is not None and not statement.typed and number > 1 and stack[0].mark != "{":
+            before = tokens[number - 2].text
+            if (text == "void" and before == "(") or (text.isidentifier() and (before.isidentifier() or before == "*")):
+                statement = statement._replace(typed=True)
         elif (
             text in _AGGREGATE
             and statement is not None

@@ -151,16 +151,19 @@ class Layout:
         body, body_why, body_sure = _body(hints, indent)
         return Guess(indent + body, round(sure * body_sure, 3), f"{why}, {body_why}" if body_why else why)
 
-    def misfit(self, text: str) -> float:
-        """How odd it would be if a line with the squeezed ``text`` came next: 0 normal, 1 cannot be."""
+    def misfit(self, text: str, indented: bool | None = None) -> float:
+        """How odd it would be if a line with the squeezed ``text`` came next: 0 normal, 1 cannot be.
+
+        ``indented``: as in ``guess``; it makes the answer sharper.
+        """
         text = text[:LONGEST]
         if not text or self.macro is not None:
             return 0.0
         if self.comment is not None:
-            return misfit_in_comment(self.comment, text)
+            return misfit_in_comment(self.comment, text, indented)
         if text[0] == "#":
             return 0.0
-        return misfit_in_code(self.code, text)
+        return misfit_in_code(self.code, text, indented)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,7 @@ def _place(hints: _Hints, indented: bool | None) -> _Placed:
     return placed
 
 
-_NO_STATEMENT = Statement("", "", True, False, None, 0, "", -1, 0)
+_NO_STATEMENT = Statement("", opened=True)
 
 
 def _structure(hints: _Hints) -> _Placed:
@@ -353,12 +356,15 @@ def _continuation(hints: _Hints, statement: Statement) -> _Placed:
     if top is None and statement.opened and not statement.assigned:
         last = hints.last_line() or ""
         return ("" if last.rstrip().endswith(")") else unit), "after a header", 0.8
-    return statement.indent + unit, "a continuation", 0.6
+    return _first_continuation(hints, statement, None)
 
 
-def continuation_features(hints: _Hints, statement: Statement, top: Frame) -> dict[str, dict[str, float]]:
+def continuation_features(hints: _Hints, statement: Statement, top: Frame | None) -> dict[str, dict[str, float]]:
     layout, text = hints.layout, hints.text
-    if not top.text_after:
+    column = top.column + 1 if top is not None else max(statement.column, 0)
+    if top is None:
+        context = "bare" if statement.column > 0 else "bare -"
+    elif not top.text_after:
         context = "-"
     elif text[0] == '"' and layout.depth:
         context = "string"
@@ -378,7 +384,7 @@ def continuation_features(hints: _Hints, statement: Statement, top: Frame) -> di
         Question(
             text,
             statement.indent,
-            top.column + 1,
+            column,
             context,
             callee_before(last, at) if at is not None else "",
             [
@@ -394,10 +400,13 @@ def continuation_features(hints: _Hints, statement: Statement, top: Frame) -> di
     )
 
 
-def _first_continuation(hints: _Hints, statement: Statement, top: Frame) -> _Placed:
+def _first_continuation(hints: _Hints, statement: Statement, top: Frame | None) -> _Placed:
     indent, share = choose(continuation_features(hints, statement, top))
-    aligned = indent == blanks(top.column + 1)
-    return indent, "aligned with '('" if aligned else "a continuation as elsewhere in the file", share
+    if top is not None and indent == blanks(top.column + 1):
+        return indent, "aligned with '('", share
+    if top is None and indent == blanks(statement.column):
+        return indent, "aligned with the text above", share
+    return indent, "a continuation as elsewhere in the file", share
 
 
 # --- whitespace inside the line --------------------------------------------------------------------------------------
@@ -458,7 +467,7 @@ def _spaced(hints: _Hints, indent: str, similar: str | None) -> _Placed:
             if two:
                 filled = "  "
                 why = "two spaces after a full stop"
-            sure = min(sure, 0.85)
+            sure = min(sure, 0.8)
         elif kind is not None:
             filled, share = _fill(hints, indent, kind, columns(line), prose)
             if filled != " ":
@@ -474,14 +483,15 @@ _BLANK = re.compile(" ")
 def _two_spaces(hints: _Hints) -> bool:
     """Whether two spaces follow a full stop in the comments around."""
     layout = hints.layout
-    votes = 0.0
+    votes = 0
     for line in (*layout.recent, *hints.after, *hints.removed):
         if "*" in line or layout.comment is not None:
             for gap in _STOPPED.findall(line[:LONGEST]):
-                votes += 2 if gap == "  " else -2
-    for distance, entry in nearest(layout.style.stops, layout.fed, 12):
-        votes += (1 if entry.gap == "  " else -1) / (1 + distance / 50)
-    return votes > 0
+                votes += 1 if gap == "  " else -1
+    # What stands near decides; the file as a whole only where nothing does.
+    stops = layout.style.stops
+    share = sum(1 if entry.gap == "  " else -1 for entry in stops) / len(stops) if stops else 0.0
+    return votes + 0.3 * share + 0.2 > 0
 
 
 def _taken_gaps(text: str, similar: str) -> dict[int, tuple[str, int]]:
@@ -541,11 +551,11 @@ def _fill(hints: _Hints, indent: str, kind: str, width: int, prose: bool) -> tup
     if not votes:
         if kind == "comment":
             _vote_events(votes, layout.style.comments, layout.fed, width)
-            votes["\t"] += 1
+            votes["\t"] += 2
             votes[" "] += 1
         elif kind == "define":
             _vote_events(votes, layout.style.defines, layout.fed, width)
-            votes["\t"] += 1
+            votes[" "] += 1
         elif kind == "macro":
             _vote_events(votes, layout.style.macros, layout.fed, width)
             votes[" "] += 2

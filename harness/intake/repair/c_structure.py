@@ -31,7 +31,8 @@ class Structure:
     """State between two lines. ``braces`` and ``parens`` are those open; ``gap``: the last line was blank.
 
     ``opened`` holds the columns of the lines that opened the innermost braces, None where a column is not known;
-    ``begun`` is the column where the statement that goes on began.
+    ``begun`` is the column where the statement that goes on began. ``aggregates`` says of the same braces which are of
+    a struct, union, enum or initialiser.
     """
 
     braces: int = 0
@@ -43,6 +44,12 @@ class Structure:
     macro: bool = False
     opened: tuple[int | None, ...] = ()
     begun: int | None = None
+    aggregates: tuple[bool, ...] = ()
+
+    @property
+    def closer(self) -> str:
+        """The line that closes the innermost brace: that of a struct or an initialiser at file level takes a ";"."""
+        return "};" if self.braces == 1 and self.aggregates[-1:] == (True,) else "}"
 
     def feed(self, text: str, column: int | None = None) -> tuple[Structure, float]:
         """The state after a line of this text, and how odd the line is here: 0 not at all, 10 impossible.
@@ -64,6 +71,11 @@ SOMEWHERE = -1
 TAB = 8  # columns, of the kernel's coding style
 
 
+def stands_outside(text: str) -> bool:
+    """Whether a line's column says nothing of the block it is in: a label, or for the preprocessor."""
+    return text.startswith("#") or bool(_LABEL.match(text) or _LABELLED.match(text))
+
+
 def column_of(line: str) -> int | None:
     """The column where a line's text begins, tabs of 8; None for a blank line."""
     text = line.lstrip(" \t")
@@ -73,6 +85,7 @@ def column_of(line: str) -> int | None:
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|/\*.*?\*/|//.*')
 _CONTROL = re.compile(r"(?:\}\s*)?(?:else\s+)?(?:if|for|while|switch|do|else|list_for_each\w*|for_each\w*)\b")
 _LABEL = re.compile(r"(?:[A-Za-z_]\w*|case\b.*|default)\s*:$")
+_LABELLED = re.compile(r"[a-z_]\w*\s*:\s+[a-z]")  # a statement behind a label
 _COMMENT_TEXT = re.compile(r"\*(?:\s|$|\*)")
 _TYPE = (
     r"(?:(?:const|static|register|volatile|unsigned|signed|long|short|struct|union|enum|extern|auto)\s+)*"
@@ -82,6 +95,7 @@ _DECLARATION = re.compile(_TYPE + r"\b[\s*]*[\w,\s*\[\]()=&>.|+<-]*;?$|DECLARE_\
 _TOP = re.compile(
     r"(?:static|extern|typedef|asmlinkage|inline|EXPORT_SYMBOL\w*|module_\w+|struct\s+\w+\s*\{|void\s+\w+\s*\()"
 )
+_AGGREGATE = re.compile(r"^(?:static |const |typedef )*(?:struct|union|enum)\b[^()]*\{$|=\s*\{$")
 _HEADER = re.compile(r"[A-Za-z_][\w\s*,()\[\].&>-]*\)\s*(?:__\w+(?:\([^)]*\))?\s*)*$")
 # a macro used at file level, no function's header: one word before the "("
 _INVOKED = re.compile(r"[A-Z]\w*\s*\(")
@@ -116,7 +130,8 @@ def _feed(state: Structure, text: str, column: int | None) -> tuple[Structure, f
     if not code:
         crowded = state.before is Before.CLOSED and not state.braces and not state.gap and not state.after_comment
         after = _with(state, in_comment=in_comment, gap=False, after_comment=not in_comment)
-        return after, 0.8 if crowded else 0.0
+        cost = 0.8 if crowded else 0.0
+        return after, cost + (2.0 if state.before is Before.HEADER else 0.0)
     return _feed_code(state, code, column, in_comment)
 
 
@@ -164,18 +179,22 @@ def _feed_code(state: Structure, code: str, column: int | None, in_comment: bool
     cost = 0.0
     braces, parens = state.braces, state.parens
     opened = list(state.opened)
+    aggregates = list(state.aggregates)
+    is_aggregate = bool(_AGGREGATE.search(code))
     inside = state.parens > 0 or state.before is Before.PARTIAL
     start = state.begun if inside else _likely_column(state, column)
     for at, c in enumerate(code):
         if c == "{":
             braces += 1
             opened.append(start)
+            aggregates.append(is_aggregate)
         elif c == "}":
             braces -= 1
             if braces < 0:
                 cost += 8.0
                 braces = 0
             begun = opened.pop() if opened else None
+            del aggregates[-1:]
             if at == 0 and begun is not None and column is not None and begun != column:
                 cost += 0.0 if column == SOMEWHERE and begun else 4.0
         elif c in "([":
@@ -200,6 +219,7 @@ def _feed_code(state: Structure, code: str, column: int | None, in_comment: bool
             _left_open(state, code, braces, parens, is_label),
             opened=tuple(opened[-MAX_OPENED:]),
             begun=start,
+            aggregates=tuple(aggregates[-MAX_OPENED:]),
         ),
         cost,
     )
@@ -233,6 +253,8 @@ def _position_cost(state: Structure, code: str, first: str, column: int | None, 
         # old-style parameters may come between the header and its body
         return 2.0 if code.endswith(";") and column != 0 and _DECLARATION.match(code) else 7.0
     if state.braces == 0:
+        if is_label or _LABELLED.match(code):
+            return 4.0
         if column and code.endswith(";") and not _DECLARATION.match(code):
             return 4.0
         return 5.0 if code.startswith(("return", "if (", "goto ", "break;", "continue;")) else 0.0
@@ -303,6 +325,12 @@ def states_of(lines: list[str]) -> list[Structure]:
         if line.startswith(("{", "}")) and state.before in (Before.OPENED, Before.CLOSED):
             # "{" opens and "}" ends a function in column 0: what #if branches left over ends there
             is_open = line[0] == "{"
-            state = _with(state, braces=int(is_open), parens=0, opened=(0,) if is_open else ())
+            state = _with(
+                state,
+                braces=int(is_open),
+                parens=0,
+                opened=(0,) if is_open else (),
+                aggregates=(False,) if is_open else (),
+            )
         states.append(state)
     return states

@@ -125,7 +125,10 @@ def _bounded(text: str | None, default: int, number: int) -> int:
 
 
 def read_damaged(text: str, first_line: int = 1) -> DamagedDiff:
-    """Files and hunks of ``text``, whose lines are counted from ``first_line``. Raises UserError where it is larger than MAX_LINES or MAX_HUNKS allow."""
+    """Files and hunks of ``text``, whose lines are counted from ``first_line``.
+
+    Raises UserError where it is larger than MAX_LINES or MAX_HUNKS allow.
+    """
     lines = text.split("\n")
     if len(lines) > MAX_LINES:
         raise UserError(f"more than {MAX_LINES} lines")
@@ -190,7 +193,7 @@ def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile], first_
             return at + 1
         elif _GIT_HEADER.match(line):
             file.git_headers.append(line.strip())
-        elif ("@@ -" in line and _HUNK.match(line)) or at - file.number > 12:
+        elif ("@@ -" in line and _HUNK.match(line)) or at - begin > MAX_HEADER_LINES:
             return at
         at += 1
     return at

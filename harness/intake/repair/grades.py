@@ -47,8 +47,9 @@ class RepairedHunk:
     """A hunk of a repaired patch; ``start`` is its first line in the tree's file (from 1), None where it has no place.
     ``old_start`` is what its header said.
 
-    ``reason`` says why it has none, ``nearest`` the lines (from which on) that come nearest. ``confidence`` is the probability, as far as it can be told, that the lines and
-    their order are the author's; whitespace is judged line by line (``RepairedLine.sure``).
+    ``reason`` says why it has none, ``nearest`` the lines (from which on) that come nearest. ``confidence`` is the
+    probability, as far as it can be told, that the lines and their order are the author's; whitespace is judged line by
+    line (``RepairedLine.sure``).
     """
 
     path: str

@@ -58,28 +58,30 @@ class FileLines:
 WRAP_MIN = 60  # columns; no mailer wraps earlier
 MAX_TAILS = 3  # lines that one line may have been wrapped to, beyond its first
 _FOOTER = re.compile(
-    r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|\[|\*|https?:|"
+    r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|https?:|"
     r"Previous message|Next message|Messages sorted|From: |Date: |Subject: |In reply to)",
     re.IGNORECASE,
 )
 
 
-def unwrapped(hunk: DamagedHunk, file: FileLines) -> list[Item]:
+def unwrapped(hunk: DamagedHunk, file: FileLines, marks_kept: bool) -> list[Item]:
     """The hunk's items with wrapped lines made one again: old lines where the tree has the whole, added ones where
-    what follows is no line of the file's and the line was long enough to be wrapped."""
+    the line was long enough to be wrapped, and what follows is no line of the file's, or has lost no mark
+    (``marks_kept``)."""
     items = list(hunk.items)
-    if items and not items[0].mark and key(items[0].text) not in file.at and len(hunk.section) > WRAP_MIN // 3:
+    is_rest = bool(items) and not items[0].mark and (marks_kept or key(items[0].text) not in file.at)
+    if is_rest and items[0].text.strip() and len(hunk.section) > WRAP_MIN // 3:
         items.pop(0)  # the rest of the hunk's header
     joined: list[Item] = []
     at = 0
     while at < len(items):
-        item, taken = _joined(items, at, file)
+        item, taken = _joined(items, at, file, marks_kept)
         joined.append(item)
         at += taken
     return joined
 
 
-def _joined(items: Sequence[Item], at: int, file: FileLines) -> tuple[Item, int]:
+def _joined(items: Sequence[Item], at: int, file: FileLines, marks_kept: bool) -> tuple[Item, int]:
     """The item at ``at`` with its tails, and how many items that takes."""
     item = items[at]
     text = item.text
@@ -89,10 +91,12 @@ def _joined(items: Sequence[Item], at: int, file: FileLines) -> tuple[Item, int]
     if item.mark == "+":
         taken = 1
         for tail in tails:
-            if tail.mark or not tail.text.strip() or key(tail.text) in file.at or _FOOTER.match(tail.text):
+            if tail.mark or not tail.text.strip() or _FOOTER.match(tail.text):
                 break
-            last = text.rsplit("\n", 1)[-1]
+            last = text.rsplit("\n", 1)[-1].expandtabs(8)
             if len(last) + 2 + len(tail.text.split(None, 1)[0]) <= WRAP_MIN:
+                break
+            if not marks_kept and key(tail.text) in file.at:
                 break
             text = f"{text.rstrip()}\n{tail.text.strip()}"
             taken += 1

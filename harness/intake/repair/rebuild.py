@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.intake.repair.c_structure import SOMEWHERE, Structure, column_of
+from harness.intake.repair.c_structure import SOMEWHERE, Structure, column_of, stands_outside
 from harness.intake.repair.damaged_diff import Item, key
 from harness.intake.repair.placement import same_line
 
@@ -24,6 +24,7 @@ BEAM = 48  # hypotheses kept for each number of lines accounted for
 HOPELESS = 7.0  # cost by which a hypothesis is behind the best of its layer to be given up
 MAX_LOST = 40  # added lines that one hunk may have lost
 LOST_ADDED = {"{": 0.3, "}": 0.4, "/*": 0.3, "*/": 0.3, "*": 0.9, "": 0.8}
+DELIMITERS = frozenset(("{", "}", "};", "/*", "/**", "*/", "**/", "*"))
 _EMPTY_KEYS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
 
 _KERNEL_DOC = re.compile(r"\*\s+(?:struct |enum |union )?\w+(?:\(\))?\s*[-:]\s")
@@ -39,6 +40,7 @@ COST_COUNT = 5.0  # a line more or less than the header says
 COST_EDGE = 3.0  # not three lines of context before the first or after the last change
 COST_ORDER = 5.0  # a removed line right after an added one: diff puts them the other way round
 COST_SPLIT = 0.3  # a lost line of context between two changes that stand together in the text
+COST_KEPT = 2.5  # a lost line of a kind that the archive kept elsewhere
 COST_ALONE = 1.5  # a lost added line with no added line beside it
 COST_IMPOSSIBLE = 8.0
 COST_DUE = 0.6  # about what a lost line costs; only the order of the search depends on it
@@ -84,12 +86,23 @@ class Rebuilt:
         return sum(piece.number is None for piece in self.pieces)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which changed lines without words the text still has, so that others of their kind are hardly lost: blank ones,
+    braces and comment delimiters in column 0 (``flat``), and indented ones."""
+
+    blank: bool = False
+    flat: bool = False
+    indented: bool = False
+
+
 @dataclass(frozen=True)
 class Frame:
     """What is known of a hunk's place: the window's lines, the state of C before and after it, and its edges.
 
     ``new_count`` is what the header says of the new side; ``from_top`` and ``to_end`` are the lines of the file before
-    and after the window; ``indents`` says that added lines have their indentation.
+    and after the window; ``indents`` says that added lines have their indentation, ``kept``
+    which kinds of lines the archive did not lose.
     """
 
     window: tuple[str, ...]
@@ -101,6 +114,7 @@ class Frame:
     to_end: int
     is_c: bool
     indents: bool = False
+    kept: Kept = Kept()
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -303,7 +317,7 @@ def _widened(
         digests.add(node.digest)
         taken.append(node)
         if node.lost < budget and frame.is_c:
-            for inserted in _insertions(node, items, ahead.due(node) > 0):
+            for inserted in _insertions(node, items, frame, ahead.due(node) > 0):
                 heapq.heappush(heap, (hoped(inserted), count, inserted))
                 count += 1
     return taken
@@ -363,13 +377,14 @@ def _edge_cost(context: int, outside: int) -> float:
     return COST_EDGE
 
 
-def _insertions(node: _Node, items: Sequence[Item], called: bool) -> Iterator[_Node]:
+def _insertions(node: _Node, items: Sequence[Item], frame: Frame, called: bool) -> Iterator[_Node]:
     """The node with one lost added line after it."""
     state = node.structure
     following = items[node.i] if node.i < len(items) else None
     beside = node.mark == "+" or (following is not None and following.mark == "+")
     alone = (0.0 if beside else COST_ALONE) + (0.0 if called else COST_UNCALLED)
     next_text = following.text.lstrip() if following is not None and following.mark == "+" else ""
+    next_column = _next_column(node, following, frame)
     in_text = next_text.startswith("*") and not next_text.startswith("*/")
     for text, price in LOST_ADDED.items():
         if state.in_comment:
@@ -380,10 +395,12 @@ def _insertions(node: _Node, items: Sequence[Item], called: bool) -> Iterator[_N
         structure, odd = state.feed(text, None)
         if odd >= COST_IMPOSSIBLE:
             continue
-        cost = price + alone + odd
+        cost = price + alone + odd + (COST_KEPT if _survives(text, state, frame.kept) else 0.0)
+        cost += _untimely(text, node, next_column)
+        put = state.closer if text == "}" else text
         # kernel-doc opens with two stars: "name - what it does"
-        opener = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else text
-        piece = Piece("+", opener, None, None)
+        put = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else put
+        piece = Piece("+", put, None, None)
         yield _Node(
             node.cost + cost + (_edge_cost(node.context, 0 if node.changed else 1) if not node.changed else 0.0),
             node.i,
@@ -397,6 +414,35 @@ def _insertions(node: _Node, items: Sequence[Item], called: bool) -> Iterator[_N
             _Path(piece, None, node.path),
             hash((node.digest, "n", text)),
         )
+
+
+def _next_column(node: _Node, following: Item | None, frame: Frame) -> int | None:
+    """The column of the new side's next line, as far as it is known and says what block the line is in."""
+    if following is not None and following.mark == "+":
+        text = following.text if frame.indents else ""
+    elif following is not None and following.mark == "-":
+        return None
+    else:
+        text = frame.window[node.j] if node.j < len(frame.window) else ""
+    return None if stands_outside(text.strip()) else column_of(text)
+
+
+def _untimely(text: str, node: _Node, next_column: int | None) -> float:
+    """How odd the line is before what comes next and after what came last."""
+    last = node.path.piece.text.strip() if node.path is not None and node.path.piece is not None else ""
+    if text == "}":
+        around = node.structure.opened[-1] if node.structure.opened else None
+        is_inside = around is not None and next_column is not None and next_column > around
+        return (3.0 if is_inside else 0.0) + (0.5 if last.startswith("#") else 0.0)
+    return 1.5 if text == "*" and last.startswith("/*") else 0.0
+
+
+def _survives(text: str, state: Structure, kept: Kept) -> bool:
+    """Whether the archive kept lines such as this one would be."""
+    if not text:
+        return kept.blank
+    is_flat = text in ("{", "}", "/*") and state.braces == (text == "}")
+    return kept.flat if is_flat else kept.indented
 
 
 def _steps(node: _Node, items: Sequence[Item], frame: Frame, ahead: _Ahead) -> Iterator[_Node]:

@@ -10,8 +10,17 @@ from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_dama
 from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
-from harness.intake.repair.rebuild import Frame, Rebuilt, rebuild
-from harness.intake.repair.targets import PlacedHunk, Target, place_all, survey_of, targets_of, undo_entities
+from harness.intake.repair.rebuild import Frame, Kept, Rebuilt, rebuild
+from harness.intake.repair.targets import (
+    PlacedHunk,
+    Target,
+    kept_kinds,
+    marks_are_kept,
+    place_all,
+    survey_of,
+    targets_of,
+    undo_entities,
+)
 from harness.intake.repair.whitespace import Survey
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
@@ -34,19 +43,21 @@ def repair_diff(
     """Rebuilds the diff in ``text`` for ``tree``, which it was made for, or nearly.
 
     ``hints`` are paths that the diff may be about, for a text that lost its headers; ``first_line`` is where the text
-    begins in its file; ``needs`` says what else the diff was made on top of, for a hunk that has no place. Hunks without a place in the tree
-    go to ``Repair.rejected``. Raises UserError for a text without a hunk, one beyond the bounds, and a path that no
-    patch may touch; a hunk less sure than ``threshold`` makes ``Repair.refusal``.
+    begins in its file; ``needs`` says what else the diff was made on top of, for a hunk that has no place. Hunks
+    without a place in the tree go to ``Repair.rejected``; one less sure than ``threshold`` makes ``Repair.refusal``.
+    Raises UserError for a text without a hunk, one beyond the bounds, and a path that no patch may touch.
     """
     damaged = read_damaged(text, first_line)
     if not any(file.hunks for file in damaged.files):
         raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
     targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
     notes += undo_entities(targets)
+    marks_kept = marks_are_kept(targets)
     for target in targets:
-        place_all(target)
+        place_all(target, marks_kept)
     found = survey_of(targets)
-    files = tuple(_repaired_file(target, found, tree, needs) for target in targets)
+    kept = kept_kinds(targets)
+    files = tuple(_repaired_file(target, found, kept, tree, needs) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -66,13 +77,13 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
         yield "blanks at the end of lines lost: added lines are taken to have had none"
 
 
-def _repaired_file(target: Target, found: Survey, tree: TreeFiles, needs: str) -> RepairedFile:
+def _repaired_file(target: Target, found: Survey, kept: Kept, tree: TreeFiles, needs: str) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
     writer = LineWriter(target.file, found, is_c)
     hunks: list[RepairedHunk] = []
     for placed in target.hunks:
-        rebuilt = _rebuilt(placed, target.file, states, is_c, found)
+        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept)
         if rebuilt is None or placed.place is None:
             hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, tree, needs), is_c))
             continue
@@ -82,7 +93,7 @@ def _repaired_file(target: Target, found: Survey, tree: TreeFiles, needs: str) -
 
 
 def _rebuilt(
-    placed: PlacedHunk, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey
+    placed: PlacedHunk, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey, kept: Kept
 ) -> Rebuilt | None:
     place = placed.place
     if place is None:
@@ -98,6 +109,7 @@ def _rebuilt(
         len(file.lines) - place.end,
         is_c,
         found.leading is True and not found.expanded,
+        kept,
     )
     rebuilt = rebuild(placed.items, frame)
     return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None

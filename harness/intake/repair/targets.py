@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from harness.intake.diff_paths import NO_FILE, check_diff_paths
 from harness.intake.repair.damaged_diff import DamagedDiff, DamagedFile, DamagedHunk, Item, key, unescaped
 from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
+from harness.intake.repair.rebuild import DELIMITERS, Kept
 from harness.intake.repair.whitespace import Survey, survey
 from harness.model.tree import TreeFiles
 
@@ -119,24 +120,25 @@ def _found_path(
     hunk: DamagedHunk, current: str | None, tree: TreeFiles, hints: Sequence[str], load: Load
 ) -> str | None:
     """The one file that holds the hunk's old lines; None where none or several do."""
-    wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
     candidates = list(dict.fromkeys([*([current] if current else []), *(hint for hint in hints if load(hint))]))
-    best = _best_file(hunk, candidates, load)
-    if best is not None:
+    share, best = _best_file(hunk, candidates, load)
+    if best is not None and share >= 1.0:
         return best
     named: list[str] = []
+    wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
     for item, text in wanted[:MAX_SEARCHED]:
-        if len(text) < 8:
+        if len(text) < MIN_SEARCHED:
             break
         found = tree.holding(item.text.strip())
         if found and (not named or set(found) & set(named)):
             named = [path for path in found if not named or path in named]
         if 0 < len(named) <= 2:
             break
-    return _best_file(hunk, named[:40], load)
+    return _best_file(hunk, [*candidates, *named[:MAX_HOLDING]], load)[1]
 
 
-def _best_file(hunk: DamagedHunk, candidates: Sequence[str], load: Load) -> str | None:
+def _best_file(hunk: DamagedHunk, candidates: Sequence[str], load: Load) -> tuple[float, str | None]:
+    """The share of the hunk's old lines that stand together in the best of the files, and that file."""
     scored: list[tuple[float, int, str]] = []
     for path in candidates:
         lines = load(path)
@@ -145,7 +147,10 @@ def _best_file(hunk: DamagedHunk, candidates: Sequence[str], load: Load) -> str 
         place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0)
         if place is not None:
             scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
-    return max(scored)[2] if scored else None
+    if not scored:
+        return 0.0, None
+    best = max(scored)
+    return best[0], best[2]
 
 
 def undo_entities(targets: Sequence[Target]) -> list[str]:
@@ -173,12 +178,29 @@ def undo_entities(targets: Sequence[Target]) -> list[str]:
     return [f"HTML entities undone, {ground}"]
 
 
-def place_all(target: Target) -> None:
+def marks_are_kept(targets: Sequence[Target]) -> bool:
+    """Whether lines of context still have the blank in front of them."""
+    marks = [item.mark for t in targets for placed in t.hunks for item in placed.items if item.text.strip()]
+    return marks.count(" ") > marks.count("")
+
+
+def kept_kinds(targets: Sequence[Target]) -> Kept:
+    """Which lines without words are still among the changed ones."""
+    changed = [item.text for t in targets for p in t.hunks for item in p.items if item.mark in ("+", "-")]
+    words = [text for text in changed if text.strip() in DELIMITERS]
+    return Kept(
+        blank=any(not text.strip() for text in changed),
+        flat=any(text[:1] not in (" ", "\t") for text in words),
+        indented=any(text[:1] in (" ", "\t") for text in words),
+    )
+
+
+def place_all(target: Target, marks_kept: bool) -> None:
     """Finds each hunk's place; one that begins before the hunk above ends is looked for behind it."""
     delta = after = 0
     for placed in target.hunks:
         hunk = placed.hunk
-        placed.items = unwrapped(replace(hunk, items=placed.items), target.file)
+        placed.items = unwrapped(replace(hunk, items=placed.items), target.file, marks_kept)
         if not target.exists:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
