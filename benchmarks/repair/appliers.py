@@ -17,7 +17,8 @@ from harness.intake.repair import Repair, repair_diff
 from harness.model.errors import HarnessError
 from harness.model.tree import TreeFiles
 
-SECONDS = 20.0  # for one patch; wiggle compares words and can be slow
+SECONDS = 20.0  # of processor time that ours has for one patch
+WAIT = 60.0  # seconds that the others have; wiggle compares words and can be slow
 _TOUCHED = re.compile(r"^\+\+\+ b/([^\t\n]+)", re.MULTILINE)
 
 
@@ -60,10 +61,10 @@ def _by_command(*command: str) -> Tool:
                     input=text.encode("utf-8", "surrogateescape"),
                     capture_output=True,
                     env=outside(name),
-                    timeout=SECONDS,
+                    timeout=WAIT,
                 )
             except subprocess.TimeoutExpired:
-                return Attempt(None, f"no answer within {SECONDS:.0f} s")
+                return Attempt(None, f"no answer within {WAIT:.0f} s")
             if done.returncode != 0:
                 said = (done.stderr or done.stdout).decode(errors="replace").splitlines()
                 errors = [line for line in said if line.startswith("error")] or said
@@ -77,16 +78,18 @@ def _by_command(*command: str) -> Tool:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    """Ends what runs inside with TimeoutError after so much processor time: the machine may be busy with others."""
 
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"no answer within {seconds:.0f} s of processor time")
+
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
 
 
 def harness(text: str, before: dict[str, bytes], tree: TreeFiles) -> Attempt:
