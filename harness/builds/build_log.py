@@ -41,6 +41,17 @@ def warnings(log: bytes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))[:MAX_WARNINGS]
 
 
+def from_the_root(line: str, path: str) -> str:
+    """A compiler's line on ``path``, an object or source, with its file told from the tree's root.
+
+    Trees before 2.6 call the compiler in the file's own folder; headers are told by their place in the container.
+    """
+    line = re.sub(r"^/(?:source|out)/", "", line)
+    folder, slash, name = path.rpartition("/")
+    stem = name.rpartition(".")[0]
+    return f"{folder}/{line}" if slash and re.match(rf"{re.escape(stem)}\.[chS]:", line) else line
+
+
 def _lines(log: bytes) -> list[str]:
     return log.decode("utf-8", "replace").splitlines()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.builds import config_in, kconfig, recipe
 from harness.builds.build_cache import BuildCache, sha256_of
-from harness.builds.build_log import first_error, machine_trouble, warnings
+from harness.builds.build_log import first_error, from_the_root, machine_trouble, warnings
 from harness.builds.kconfig import allconfig_text, check, merged
 from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Config, Fragment, Kernel
@@ -213,10 +213,11 @@ class KernelBuilder:
                         raise InfrastructureError(
                             f"{request.tree} + {request.patches}, {path}: {trouble}", where=str(log)
                         )
-                    error = first_error(told.kept())
+                    error = from_the_root(first_error(told.kept()), path)
                 elif not (request.out / path).is_file():
                     error = "make succeeded but left no such object"
-                compiled.append(CompiledObject(path, error, warnings(told.kept())))
+                lines = tuple(from_the_root(line, path) for line in warnings(told.kept()))
+                compiled.append(CompiledObject(path, error, lines))
         marker.unlink()
         return CompiledObjects(tuple(compiled), config, log, round(seconds, 2))
 
@@ -224,11 +225,15 @@ class KernelBuilder:
         """Makes the output folder ready; (log, the marker that stays where a build is killed)."""
         request.out.mkdir(parents=True, exist_ok=True)
         self.ccache.mkdir(parents=True, exist_ok=True)
-        (request.out / "harness.config").write_text(allconfig_text(request.requests()))
-        marker = request.out / "harness.building"
+        marker, log, requests = (request.out / f"harness.{name}" for name in ("building", "log", "config"))
         remove_half_made(request.out, marker)
+        for path in (marker, log, requests):
+            # Made anew: a build may have left a link there, and this process has more rights than the container.
+            path.unlink(missing_ok=True)
         marker.touch()
-        return request.out / "harness.log", marker
+        requests.write_text(allconfig_text(request.requests()))
+        requests.chmod(0o644)
+        return log, marker
 
     def _configure(self, request: BuildRequest, sink: _Sink, log: Path) -> tuple[Config, float]:
         """(What was obtained, seconds). Raises BuildFailed, UserError where a requested option was dropped."""

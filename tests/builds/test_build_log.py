@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.builds.build_log import first_error, machine_trouble, warnings
+from harness.builds.build_log import first_error, from_the_root, machine_trouble, warnings
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,19 @@ def test_warnings_of_old_and_new_compilers_once_each() -> None:
 def test_a_full_disk_is_not_the_trees_fault() -> None:
     assert machine_trouble(b"  CC x.o\ncc1: No space left on device\n") == "cc1: No space left on device"
     assert machine_trouble(b"mm/x.c:3: error: no\n") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "told"),
+    [
+        ("rmap.c:3: error: no", "mm/rmap.o", "mm/rmap.c:3: error: no"),
+        ("mm/rmap.c:3: error: no", "mm/rmap.o", "mm/rmap.c:3: error: no"),
+        ("/out/include/linux/mm.h:3: error: no", "mm/rmap.o", "include/linux/mm.h:3: error: no"),
+        ("/source/mm/rmap.c:3: error: no", "mm/rmap.o", "mm/rmap.c:3: error: no"),
+        ("rmapXc:3: error: no", "mm/rmap.o", "rmapXc:3: error: no"),
+        ("make: *** [rmap.o] Error 1", "mm/rmap.o", "make: *** [rmap.o] Error 1"),
+        ("top.c:3: error: no", "top.o", "top.c:3: error: no"),
+    ],
+)
+def test_files_are_told_from_the_trees_root(line: str, path: str, told: str) -> None:
+    assert from_the_root(line, path) == told

@@ -147,15 +147,16 @@ def test_a_copy_that_was_cut_short_is_made_again(source: Path, builder: KernelBu
     assert (request.out / "mm/b.c").read_text() == "b\n"
 
 
-def test_a_link_left_in_the_output_folder_is_not_written_through(
+def test_links_left_in_the_output_folder_are_not_written_through(
     source: Path, builder: KernelBuilder, tmp_path: Path
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_text("untouched\n")
     request = request_for(source)
     builder.build(request, told)
-    (request.out / "mm/b.c").unlink()
-    (request.out / "mm/b.c").symlink_to(victim)
+    for name in ("mm/b.c", "harness.config", "harness.log", "harness.building"):
+        (request.out / name).unlink(missing_ok=True)
+        (request.out / name).symlink_to(victim)
     edit(source / "mm/b.c", "new\n")
     builder.build(replace(request, tree_id="2"), told)
     assert victim.read_text() == "untouched\n"
