@@ -374,7 +374,7 @@ def _edge_cost(context: int, outside: int) -> float:
     """How odd so many lines of context at a hunk's edge are, with ``outside`` lines of the file beyond the window."""
     if context == CONTEXT or (context < CONTEXT and outside == 0):
         return 0.0
-    return COST_EDGE
+    return COST_EDGE if context else COST_IMPOSSIBLE  # git refuses a hunk that ends with a change
 
 
 def _insertions(node: _Node, items: Sequence[Item], frame: Frame, called: bool) -> Iterator[_Node]:
