@@ -25,7 +25,7 @@ from harness.intake.repair.whitespace import Survey
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
-THRESHOLD = 0.5  # confidence in a hunk's lines below which nothing is written
+THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
 FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
 
 _C_SUFFIXES = (".c", ".h")
