@@ -23,7 +23,18 @@ from harness.intake.repair.c_code import (
     open_macro,
 )
 from harness.intake.repair.c_continuation import Question, choose, features
-from harness.intake.repair.c_line import LONGEST, TAB, blanks, columns, gaps, indent_of, lex, prose_gaps, squeeze
+from harness.intake.repair.c_line import (
+    LONGEST,
+    TAB,
+    blanks,
+    columns,
+    deeper,
+    gaps,
+    indent_of,
+    lex,
+    prose_gaps,
+    squeeze,
+)
 from harness.intake.repair.c_misfit import misfit_in_code, misfit_in_comment
 from harness.intake.repair.c_style import Spaced, Style, callee_before, continuations, nearest, open_bracket
 
@@ -274,7 +285,9 @@ def _structure(hints: _Hints) -> _Placed:
         return _placed(code.awaiting[-1].indent, "opens its body")
     if code.awaiting:
         head = code.awaiting[-1]
-        return _placed(head.indent + unit, "a level below 'if'" if head.word == "if" else "a level below a header")
+        return _placed(
+            deeper(head.indent, unit), "a level below 'if'" if head.word == "if" else "a level below a header"
+        )
     word = re.match(r"\w*", text)
     if word is not None and word[0] == "else" and code.ended:
         for header in reversed(code.ended):
@@ -297,10 +310,10 @@ def _structure(hints: _Hints) -> _Placed:
     if top.inner is not None:
         return _placed(top.inner, "as the line above")
     if top.case is not None:
-        return _placed(top.case + unit, "a level below 'case'")
+        return _placed(deeper(top.case, unit), "a level below 'case'")
     if len(stack) > 1 and top.kind == "init" and stack[-2].child is not None and stack[-2].kind == "init":
         return _placed(stack[-2].child, "as in the entry above")
-    return _placed(top.indent + unit, "a level below the brace")
+    return _placed(deeper(top.indent, unit), "a level below the brace")
 
 
 def _in_comment(comment: Comment, hints: _Hints) -> _Placed:
