@@ -129,19 +129,29 @@ class LineWriter:
             return guess_plain(squeezed, indented=indented, removed=removed, before=before)
         after = [p.text for p in pieces[index + 1 :] if p.mark == " "][:4]
         after += self.file.lines[place.end : place.end + 4 - len(after)]
-        return self.layout.guess(squeezed, indented=indented, removed=removed, after=after)
+        ahead = _added_after(pieces, index)
+        return self.layout.guess(squeezed, indented=indented, removed=removed, after=after, ahead=ahead)
 
 
 def _removed_near(pieces: Sequence[Piece], index: int) -> list[str]:
-    """Lines removed by the change that the added line at ``index`` is part of, the group's before the hunk's."""
-    group: list[str] = []
-    at = index
-    while at >= 0 and pieces[at].mark != " ":
-        if pieces[at].mark == "-":
-            group.append(pieces[at].text)
-        at -= 1
-    group.reverse()
-    return group + [p.text for p in pieces if p.mark == "-" and p.text not in group]
+    """Lines removed by the change that the added line at ``index`` is part of."""
+    first = last = index
+    while first > 0 and pieces[first - 1].mark != " ":
+        first -= 1
+    while last + 1 < len(pieces) and pieces[last + 1].mark != " ":
+        last += 1
+    return [piece.text for piece in pieces[first : last + 1] if piece.mark == "-"]
+
+
+def _added_after(pieces: Sequence[Piece], index: int) -> list[str]:
+    """What the same change adds after the line at ``index``, without whitespace to rely on."""
+    added: list[str] = []
+    for piece in pieces[index + 1 :]:
+        if piece.mark == " ":
+            break
+        if piece.mark == "+":
+            added.append(" ".join(piece.text.split()))
+    return added
 
 
 def unplaced_lines(
