@@ -266,6 +266,8 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
     refusal = ""
     if not placed:
         refusal = "no hunk has a place in this tree"
+    elif not any(_changes(hunk) for hunk in placed):
+        refusal = "the hunks change nothing"
     else:
         doubtful = [hunk for hunk in placed if hunk.confidence < threshold]
         if doubtful:
