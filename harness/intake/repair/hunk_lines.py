@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from harness.intake.repair.c_layout import Guess, Layout, Style
 from harness.intake.repair.damaged_diff import DamagedHunk, Item, key
@@ -10,6 +11,8 @@ from harness.intake.repair.grades import Grade, RepairedLine, weakest
 from harness.intake.repair.placement import FileLines, Place
 from harness.intake.repair.rebuild import Piece, Rebuilt
 from harness.intake.repair.whitespace import Survey, expanded, guess_plain, unexpanded
+
+NEAR = 400  # lines of a hunk that are looked at for one of its lines
 
 
 class LineWriter:
@@ -62,9 +65,8 @@ class LineWriter:
                 "the tree has it about here",
                 rebuilt.sure,
             )
-        changes_lost = any(p.number is None and p.mark != " " for p in pieces)
         beside = [pieces[n].mark for n in (index - 1, index + 1) if 0 <= n < len(pieces)]
-        is_proved = piece.mark == " " and not changes_lost and "+" not in beside
+        is_proved = piece.mark == " " and not rebuilt.lost_changes and "+" not in beside
         grade = Grade.PROVED if is_proved else Grade.IMPLIED
         why = "the tree has it here" if is_proved else "the tree has it, and the counts leave no other reading"
         return RepairedLine(piece.mark, piece.text, None, None, grade, "lost line", why, rebuilt.sure)
@@ -77,14 +79,14 @@ class LineWriter:
         text = piece.text
         grade, what, why, sure = Grade.GIVEN, "", "", 1.0
         if found.expanded:
-            guess = self._guess(pieces, index, before, place)
+            guess = self._guess(rebuilt, index, before, place)
             text = unexpanded(text, found.counts_mark)
             if expanded(guess.line, found.counts_mark).rstrip() == piece.text.rstrip():
                 text = guess.line
             if text != piece.text:
                 grade, what, why = Grade.IMPLIED, "whitespace", "tabs were made blanks"
         elif not found.intact or piece.number is None:
-            guess = self._delimiter(pieces, index, before) or self._guess(pieces, index, before, place)
+            guess = self._delimiter(pieces, index, before) or self._guess(rebuilt, index, before, place)
             text, sure, why = guess.line, guess.sure, guess.why
             grade = Grade.GUESSED if text else Grade.GIVEN
             what = "whitespace" if text else ""
@@ -118,30 +120,34 @@ class LineWriter:
             return Guess(indent + gap + piece.text, 0.97, "as the comment's line above")
         return None
 
-    def _guess(self, pieces: Sequence[Piece], index: int, before: str, place: Place) -> Guess:
+    def _guess(self, rebuilt: Rebuilt, index: int, before: str, place: Place) -> Guess:
+        pieces = rebuilt.pieces
         piece = pieces[index]
-        removed = _removed_near(pieces, index)
+        removed = _removed_near(rebuilt, index)
         squeezed = " ".join(piece.text.split())
         indented: bool | None = None
         if piece.number is not None and self.found.keeps_one:
             indented = piece.text[:1] == " "
         if self.layout is None:
             return guess_plain(squeezed, indented=indented, removed=removed, before=before)
-        after = [p.text for p in pieces[index + 1 :] if p.mark == " "][:4]
+        below = (pieces[n] for n in range(index + 1, min(index + NEAR, len(pieces))))
+        after = list(islice((p.text for p in below if p.mark == " "), 4))
         after += self.file.lines[place.end : place.end + 4 - len(after)]
         return self.layout.guess(squeezed, indented=indented, removed=removed, after=after)
 
 
-def _removed_near(pieces: Sequence[Piece], index: int) -> list[str]:
+def _removed_near(rebuilt: Rebuilt, index: int) -> list[str]:
     """Lines removed by the change that the added line at ``index`` is part of, the group's before the hunk's."""
     group: list[str] = []
-    at = index
-    while at >= 0 and pieces[at].mark != " ":
-        if pieces[at].mark == "-":
-            group.append(pieces[at].text)
-        at -= 1
+    for at in range(index, max(index - NEAR, -1), -1):
+        piece = rebuilt.pieces[at]
+        if piece.mark == " ":
+            break
+        if piece.mark == "-":
+            group.append(piece.text)
     group.reverse()
-    return group + [p.text for p in pieces if p.mark == "-" and p.text not in group]
+    known = set(group)
+    return group + [text for text in rebuilt.removed[:NEAR] if text not in known]
 
 
 def unplaced_lines(

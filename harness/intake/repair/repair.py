@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.intake.diff_paths import NO_FILE
 from harness.intake.repair.c_structure import Structure, states_of
 from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
+from harness.intake.repair.effort import Effort
 from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
@@ -50,14 +51,15 @@ def repair_diff(
     damaged = read_damaged(text, first_line)
     if not any(file.hunks for file in damaged.files):
         raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
-    targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
+    effort = Effort()
+    targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints), effort)
     notes += undo_entities(targets)
     marks_kept = marks_are_kept(targets)
     for target in targets:
-        place_all(target, marks_kept)
+        place_all(target, marks_kept, effort)
     found = survey_of(targets)
     kept = kept_kinds(targets)
-    files = tuple(_repaired_file(target, found, kept, tree, needs) for target in targets)
+    files = tuple(_repaired_file(target, found, kept, tree, needs, effort) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -77,13 +79,15 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
         yield "blanks at the end of lines lost: added lines are taken to have had none"
 
 
-def _repaired_file(target: Target, found: Survey, kept: Kept, tree: TreeFiles, needs: str) -> RepairedFile:
+def _repaired_file(
+    target: Target, found: Survey, kept: Kept, tree: TreeFiles, needs: str, effort: Effort
+) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
     writer = LineWriter(target.file, found, is_c)
     hunks: list[RepairedHunk] = []
     for placed in target.hunks:
-        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept)
+        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept, effort)
         if rebuilt is None or placed.place is None:
             hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, tree, needs), is_c))
             continue
@@ -93,7 +97,13 @@ def _repaired_file(target: Target, found: Survey, kept: Kept, tree: TreeFiles, n
 
 
 def _rebuilt(
-    placed: PlacedHunk, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey, kept: Kept
+    placed: PlacedHunk,
+    file: FileLines,
+    states: Sequence[Structure],
+    is_c: bool,
+    found: Survey,
+    kept: Kept,
+    effort: Effort,
 ) -> Rebuilt | None:
     place = placed.place
     if place is None:
@@ -111,7 +121,7 @@ def _rebuilt(
         found.leading is True and not found.expanded,
         kept,
     )
-    rebuilt = rebuild(placed.items, frame)
+    rebuilt = rebuild(placed.items, frame, effort)
     return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None
 
 
@@ -119,8 +129,9 @@ def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
     """Whether the hunk is about this place: all but FUZZ lines of context at its edges stand in the tree."""
     changed = [n for n, item in enumerate(items) if item.mark in ("+", "-")]
     known = {piece.number for piece in rebuilt.pieces}
+    left_out = {item.number for item in rebuilt.left_out}
     for n, item in enumerate(items):
-        if item.number in known or not item.text.strip() or item not in rebuilt.left_out:
+        if item.number in known or not item.text.strip() or item.number not in left_out:
             continue
         if item.mark == "-" and key(item.text) != "-":
             return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.intake.diff_paths import NO_FILE, check_diff_paths
 from harness.intake.repair.damaged_diff import DamagedDiff, DamagedFile, DamagedHunk, Item, key, unescaped
+from harness.intake.repair.effort import Effort
 from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
 from harness.intake.repair.rebuild import DELIMITERS, Kept
 from harness.intake.repair.whitespace import Survey, survey
@@ -15,6 +16,8 @@ from harness.model.tree import TreeFiles
 STRIPPED = (1, 0, 2, 3)  # leading folders of a header's path that are left out, in the order tried
 MAX_SEARCHED = 3  # old lines of a hunk that are looked for in the whole tree
 MAX_HOLDING = 40  # files among those that hold such a line that are looked at
+MAX_HINTS = 200  # files that a text without headers may be about
+MAX_SEARCHES = 300  # of the whole tree, for one patch
 MIN_SEARCHED = 8  # characters of a line worth searching a tree for
 
 Load = Callable[[str], FileLines | None]
@@ -45,7 +48,9 @@ class Target:
     notes: list[str]
 
 
-def targets_of(damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str]) -> tuple[list[Target], list[str]]:
+def targets_of(
+    damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str], effort: Effort
+) -> tuple[list[Target], list[str]]:
     """The files of the tree the hunks are for, each once for a header, or for a run of hunks without one."""
     targets: list[Target] = []
     notes: list[str] = []
@@ -61,7 +66,7 @@ def targets_of(damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str]) -> t
         if not file.hunks:
             continue
         if file.old is None and file.new is None:
-            _search_targets(file, tree, hints, load, targets, notes)
+            _search_targets(file, _Search(tree, hints, load, effort), targets, notes)
             continue
         is_new = file.old == NO_FILE or any(line.startswith("new file") for line in file.git_headers)
         is_gone = file.new == NO_FILE or any(line.startswith("deleted file") for line in file.git_headers)
@@ -91,66 +96,72 @@ def _resolved(file: DamagedFile, tree: TreeFiles, is_new: bool, load: Load) -> t
     return "/".join(parts[1:] or parts), None
 
 
-def _search_targets(
-    file: DamagedFile,
-    tree: TreeFiles,
-    hints: Sequence[str],
-    load: Load,
-    targets: list[Target],
-    notes: list[str],
-) -> None:
+class _Search:
+    """Looks for the files of hunks whose headers are lost, among ``hints`` first, then in the whole tree."""
+
+    def __init__(self, tree: TreeFiles, hints: Sequence[str], load: Load, effort: Effort) -> None:
+        self.tree = tree
+        self.hints = [hint for hint in hints[:MAX_HINTS] if load(hint)]
+        self.load = load
+        self.effort = effort
+        self._holding: dict[str, Sequence[str]] = {}
+
+    def path_of(self, hunk: DamagedHunk, current: str | None) -> str | None:
+        """The one file that holds the hunk's old lines; None where none or several do."""
+        candidates = list(dict.fromkeys([*([current] if current else []), *self.hints]))
+        share, best = self._best_file(hunk, candidates)
+        if best is not None and share >= 1.0:
+            return best
+        named: list[str] = []
+        wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
+        for item, text in wanted[:MAX_SEARCHED]:
+            if len(text) < MIN_SEARCHED:
+                break
+            found = self._files_with(item.text.strip())
+            if found and (not named or set(found) & set(named)):
+                named = [path for path in found if not named or path in named]
+            if 0 < len(named) <= 2:
+                break
+        return self._best_file(hunk, [*candidates, *named[:MAX_HOLDING]])[1]
+
+    def _files_with(self, line: str) -> Sequence[str]:
+        if line not in self._holding:
+            self._holding[line] = self.tree.holding(line) if len(self._holding) < MAX_SEARCHES else ()
+        return self._holding[line]
+
+    def _best_file(self, hunk: DamagedHunk, candidates: Sequence[str]) -> tuple[float, str | None]:
+        """The share of the hunk's old lines that stand together in the best of the files, and that file."""
+        scored: list[tuple[float, int, str]] = []
+        for path in candidates:
+            lines = self.load(path)
+            if lines is None:
+                continue
+            place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0, self.effort)
+            if place is not None:
+                scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
+        if not scored:
+            return 0.0, None
+        best = max(scored)
+        return best[0], best[2]
+
+
+def _search_targets(file: DamagedFile, search: _Search, targets: list[Target], notes: list[str]) -> None:
     """Finds the file of each hunk of a diff whose headers are lost: by its lines."""
     current: Target | None = None
     for hunk in file.hunks:
-        path = _found_path(hunk, current.path if current else None, tree, hints, load)
+        path = search.path_of(hunk, current.path if current and current.exists else None)
         if path is None:
-            current = Target(
-                "?", FileLines(b""), file, False, False, False, [], ["file headers lost, and no file found"]
-            )
-            targets.append(current)
+            if current is None or current.exists:
+                current = Target(
+                    "?", FileLines(b""), file, False, False, False, [], ["file headers lost, and no file found"]
+                )
+                targets.append(current)
         elif current is None or path != current.path:
-            lines = load(path) or FileLines(b"")
+            lines = search.load(path) or FileLines(b"")
             current = Target(path, lines, file, False, False, True, [], ["file headers lost: found by its lines"])
             targets.append(current)
         current.hunks.append(PlacedHunk(hunk, current.path, hunk.items, None, None))
     notes.append("the diff's file headers were lost")
-
-
-def _found_path(
-    hunk: DamagedHunk, current: str | None, tree: TreeFiles, hints: Sequence[str], load: Load
-) -> str | None:
-    """The one file that holds the hunk's old lines; None where none or several do."""
-    candidates = list(dict.fromkeys([*([current] if current else []), *(hint for hint in hints if load(hint))]))
-    share, best = _best_file(hunk, candidates, load)
-    if best is not None and share >= 1.0:
-        return best
-    named: list[str] = []
-    wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
-    for item, text in wanted[:MAX_SEARCHED]:
-        if len(text) < MIN_SEARCHED:
-            break
-        found = tree.holding(item.text.strip())
-        if found and (not named or set(found) & set(named)):
-            named = [path for path in found if not named or path in named]
-        if 0 < len(named) <= 2:
-            break
-    return _best_file(hunk, [*candidates, *named[:MAX_HOLDING]], load)[1]
-
-
-def _best_file(hunk: DamagedHunk, candidates: Sequence[str], load: Load) -> tuple[float, str | None]:
-    """The share of the hunk's old lines that stand together in the best of the files, and that file."""
-    scored: list[tuple[float, int, str]] = []
-    for path in candidates:
-        lines = load(path)
-        if lines is None:
-            continue
-        place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0)
-        if place is not None:
-            scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
-    if not scored:
-        return 0.0, None
-    best = max(scored)
-    return best[0], best[2]
 
 
 def undo_entities(targets: Sequence[Target]) -> list[str]:
@@ -195,7 +206,7 @@ def kept_kinds(targets: Sequence[Target]) -> Kept:
     )
 
 
-def place_all(target: Target, marks_kept: bool) -> None:
+def place_all(target: Target, marks_kept: bool, effort: Effort) -> None:
     """Finds each hunk's place; one that begins before the hunk above ends is looked for behind it."""
     delta = after = 0
     for placed in target.hunks:
@@ -204,7 +215,9 @@ def place_all(target: Target, marks_kept: bool) -> None:
         if not target.exists:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
-        placed.place, placed.best = place_hunk(placed.items, hunk.old_count, start + delta, target.file, after)
+        placed.place, placed.best = place_hunk(
+            placed.items, hunk.old_count, start + delta, target.file, after, effort
+        )
         if placed.place is not None:
             delta, after = placed.place.start - start, placed.place.end
 
@@ -229,7 +242,7 @@ def _pairs(items: Sequence[Item], file: FileLines, place: Place) -> Iterator[tup
         if item.mark in ("+", "\\"):
             continue
         text = key(item.text)
-        found = next((n for n in range(at, place.end) if file.keys[n] == text), None)
+        found = file.find(text, at, place.end)
         if found is not None and (text or found == at):
             yield item, file.lines[found]
             at = found + 1
