@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.model.errors import UserError
 
-MAX_EFFORT = 10_000_000  # about as many comparisons of two lines: ten seconds; a patch of 20 hunks takes 300,000
+MAX_EFFORT = 8_000_000  # about as many comparisons of two lines: ten seconds; a patch of 20 hunks takes 300,000
 READING = 40  # one more hypothesis costs as much as so many comparisons
 
 

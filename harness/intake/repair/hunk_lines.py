@@ -22,7 +22,8 @@ class LineWriter:
         self.file = file
         self.found = found
         self.is_c = is_c
-        self.layout = Layout.begin(Style.of(file.lines)) if is_c else None
+        self.style = Style.of(file.lines) if is_c else None
+        self.layout = Layout.begin(self.style) if self.style is not None else None
         self.at = 0
 
     def _feed(self, line: str) -> None:
@@ -151,12 +152,12 @@ def _removed_near(rebuilt: Rebuilt, index: int) -> list[str]:
 
 
 def unplaced_lines(
-    hunk: DamagedHunk, items: Sequence[Item], file: FileLines, found: Survey, is_c: bool
+    hunk: DamagedHunk, items: Sequence[Item], file: FileLines, found: Survey, style: Style | None
 ) -> tuple[tuple[RepairedLine, ...], int, int]:
     """Lines of a hunk the tree has no place for, as the text gives them, whitespace as far as it can be told; and how
-    many old and new lines the header counts beyond them."""
+    many old and new lines the header counts beyond them. ``style``: of a file of C, None for another."""
     lines: list[RepairedLine] = []
-    layout = Layout.begin(Style.of(file.lines)) if is_c else None
+    layout = Layout.begin(style) if style is not None else None
     if layout is not None and hunk.section:
         layout = layout.feed(hunk.section)
         if not hunk.section.endswith(("{", ";")):

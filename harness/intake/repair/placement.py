@@ -78,7 +78,7 @@ def _first(places: Sequence[int], start: int, end: int) -> int | None:
 
 WRAP_MIN = 60  # columns; no mailer wraps earlier
 MAX_TAILS = 3  # lines that one line may have been wrapped to, beyond its first
-_FOOTER = re.compile(
+FOOTER = re.compile(
     r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|https?:|"
     r"Previous message|Next message|Messages sorted|From: |Date: |Subject: |In reply to)",
     re.IGNORECASE,
@@ -112,7 +112,7 @@ def _joined(items: Sequence[Item], at: int, file: FileLines, marks_kept: bool) -
     if item.mark == "+":
         taken = 1
         for tail in tails:
-            if tail.mark or not tail.text.strip() or _FOOTER.match(tail.text):
+            if tail.mark or not tail.text.strip() or FOOTER.match(tail.text):
                 break
             last = text.rsplit("\n", 1)[-1].expandtabs(8)
             if len(last) + 2 + len(tail.text.split(None, 1)[0]) <= WRAP_MIN:

@@ -11,13 +11,13 @@ import heapq
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.intake.repair.c_structure import SOMEWHERE, Structure, column_of, stands_outside
 from harness.intake.repair.damaged_diff import Item, key
 from harness.intake.repair.effort import READING, Effort
-from harness.intake.repair.placement import same_line
+from harness.intake.repair.placement import FOOTER, same_line
 
 CONTEXT = 3  # lines of context that diff -u and git give
 MAX_TABLE = 1_000_000  # items times lines of a window that are looked ahead over
@@ -187,9 +187,13 @@ def _plain(items: Sequence[Item], frame: Frame) -> Rebuilt:
 
 def rebuild(items: Sequence[Item], frame: Frame, effort: Effort) -> Rebuilt | None:
     """The hunk with everything accounted for; None where no reading does. Raises UserError as ``effort`` does."""
-    items = _without_tail(items, frame)
-    if is_plain(items, frame):
-        return _plain(items, frame)
+    kept = _without_tail(items, frame)
+    found = _plain(kept, frame) if is_plain(kept, frame) else _searched(kept, frame, effort)
+    other = _other_context(items[len(kept) :])
+    return replace(found, left_out=(*found.left_out, *other)) if found is not None and other else found
+
+
+def _searched(items: Sequence[Item], frame: Frame, effort: Effort) -> Rebuilt | None:
     best: list[_Node] = []
     start = _Node(0.0, 0, 0, 0, 0, "", False, 0, frame.before, None, 0)
     line = items[0].number if items else 0
@@ -224,17 +228,21 @@ def _without_tail(items: Sequence[Item], frame: Frame) -> list[Item]:
             break
         if text and text in known:
             break
-        if (
-            not text
-            and old <= len(frame.keys)
-            and "" in known
-            and frame.keys[-1] == ""
-            and item.mark != "-"
-        ):
+        if not text and old <= len(frame.keys) and "" in known and frame.keys[-1] == "" and item.mark != "-":
             break
         kept.pop()
         old -= 1
     return kept
+
+
+def _other_context(tail: Sequence[Item]) -> list[Item]:
+    """Those of the lines behind the last one known that are context, which the tree has otherwise, and no footer."""
+    found: list[Item] = []
+    for item in tail:
+        if item.mark not in ("", " ") or not item.text.strip() or FOOTER.match(item.text):
+            break
+        found.append(item)
+    return found
 
 
 class _Ahead:
