@@ -167,6 +167,12 @@ def check_headers(lines: Sequence[str], first: int, where: Where) -> None:
             raise UserError(f"patch refused: {why}", where=where(first + at), remedy="remove that part of the patch")
 
 
+def check_path(path: str, where: str) -> None:
+    """Refuses a path below the tree's root that no patch may touch. Raises UserError naming it."""
+    if why := _refusal(path):
+        raise UserError(f"patch refused: {why}: {_shown(path)}", where=where, remedy="remove that part of the patch")
+
+
 def check_diff_paths(diff: str, where: str) -> None:
     """As check_diff_lines, of a diff's text; ``where`` names its file and lines count from 1."""
     check_diff_lines(diff.split("\n"), 0, lambda index: f"{where}:{index + 1}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.intake.diff_paths import NO_FILE
 from harness.intake.diff_text import MAX_HUNKS
 from harness.model.errors import UserError
 
@@ -21,6 +22,8 @@ _QUOTE = re.compile(r"(?:[>|] ?)+")
 _HUNK = re.compile(r"\s*@@\s*-(\d{1,9})(?:,(\d{1,9}))?\s+\+(\d{1,9})(?:,(\d{1,9}))?\s*@@(.*)")
 _DIFFSTAT = re.compile(r"\s*(\S+/\S+|\S+\.[chS])\s+\|\s+\d+\b")
 _SPACES = str.maketrans({"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\ufeff": "", "\u200b": ""})
+# diff -N dates a file that is not there at the epoch, in its own time zone
+_EPOCH = re.compile(r"\s(?:1970-01-01|1969-12-31|\w{3} Jan +1 [\d:]+ 1970|\w{3} Dec 31 [\d:]+ 1969|1 Jan 1970)\b")
 _GIT_HEADER = re.compile(
     r"(?:index [0-9a-f]{4,40}\.\.[0-9a-f]{4,40}|(?:new|deleted) file mode \d+|(?:old|new) mode \d+|"
     r"(?:rename|copy) (?:from|to) \S+|(?:dis)?similarity index \d+%)"
@@ -103,6 +106,11 @@ def _path(text: str) -> str:
     return words[0].rstrip('"') if words else ""
 
 
+def _side(text: str) -> str:
+    """The path of what follows "--- " or "+++ "; NO_FILE where the time stamp says that there was no file."""
+    return NO_FILE if _EPOCH.search(text) else _path(text)
+
+
 def _names_of_command(line: str) -> tuple[str, str] | None:
     """The two paths of a line such as "diff -urN a/x b/x"."""
     words = [word for word in line.split()[1:] if not word.startswith("-")]
@@ -130,6 +138,8 @@ def read_damaged(text: str, first_line: int = 1) -> DamagedDiff:
     Raises UserError where it is larger than MAX_LINES or MAX_HUNKS allow.
     """
     lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()  # what follows the last line's end is no line
     if len(lines) > MAX_LINES:
         raise UserError(f"more than {MAX_LINES} lines")
     lines = [line.removesuffix("\r") for line in lines]
@@ -187,9 +197,9 @@ def _read_header(lines: Sequence[str], at: int, files: list[DamagedFile], first_
             if names := _names_of_command(line):
                 file.old, file.new = names
         elif line.startswith("--- "):
-            file.old = _path(line[4:])
+            file.old = _side(line[4:])
         elif line.startswith("+++ "):
-            file.new = _path(line[4:])
+            file.new = _side(line[4:])
             return at + 1
         elif _GIT_HEADER.match(line):
             file.git_headers.append(line.strip())
@@ -207,14 +217,6 @@ def unescaped(text: str) -> str:
 def key(text: str) -> str:
     """What two lines share that differ in whitespace only."""
     return "".join(text.split())
-
-
-def removed_count(items: Sequence[Item]) -> int:
-    return sum(item.mark == "-" for item in items)
-
-
-def added_count(items: Sequence[Item]) -> int:
-    return sum(item.mark == "+" for item in items)
 
 
 def hunks_of(diff: DamagedDiff) -> Iterator[DamagedHunk]:

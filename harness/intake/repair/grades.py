@@ -49,7 +49,8 @@ class RepairedHunk:
 
     ``reason`` says why it has none, ``nearest`` the lines (from which on) that come nearest. ``confidence`` is the
     probability, as far as it can be told, that the lines and their order are the author's; whitespace is judged line by
-    line (``RepairedLine.sure``).
+    line (``RepairedLine.sure``). ``old_unended`` and ``new_unended``: the hunk has the last line of the old or new
+    file, and that has no newline.
     """
 
     path: str
@@ -63,6 +64,8 @@ class RepairedHunk:
     reason: str = ""
     notes: tuple[str, ...] = ()
     nearest: tuple[int, tuple[str, ...]] | None = None
+    old_unended: bool = False
+    new_unended: bool = False
 
     @property
     def grade(self) -> Grade:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from harness.intake.repair.c_layout import Guess, Layout, Style
 from harness.intake.repair.damaged_diff import DamagedHunk, Item, key
@@ -10,6 +11,8 @@ from harness.intake.repair.grades import Grade, RepairedLine, weakest
 from harness.intake.repair.placement import FileLines, Place
 from harness.intake.repair.rebuild import Piece, Rebuilt
 from harness.intake.repair.whitespace import Survey, expanded, guess_plain, unexpanded
+
+NEAR = 400  # lines of a hunk that are looked at for one of its lines
 
 
 class LineWriter:
@@ -19,7 +22,8 @@ class LineWriter:
         self.file = file
         self.found = found
         self.is_c = is_c
-        self.layout = Layout.begin(Style.of(file.lines)) if is_c else None
+        self.style = Style.of(file.lines) if is_c else None
+        self.layout = Layout.begin(self.style) if self.style is not None else None
         self.at = 0
 
     def _feed(self, line: str) -> None:
@@ -62,9 +66,8 @@ class LineWriter:
                 "the tree has it about here",
                 rebuilt.sure,
             )
-        changes_lost = any(p.number is None and p.mark != " " for p in pieces)
         beside = [pieces[n].mark for n in (index - 1, index + 1) if 0 <= n < len(pieces)]
-        is_proved = piece.mark == " " and not changes_lost and "+" not in beside
+        is_proved = piece.mark == " " and not rebuilt.lost_changes and "+" not in beside
         grade = Grade.PROVED if is_proved else Grade.IMPLIED
         why = "the tree has it here" if is_proved else "the tree has it, and the counts leave no other reading"
         return RepairedLine(piece.mark, piece.text, None, None, grade, "lost line", why, rebuilt.sure)
@@ -77,14 +80,14 @@ class LineWriter:
         text = piece.text
         grade, what, why, sure = Grade.GIVEN, "", "", 1.0
         if found.expanded:
-            guess = self._guess(pieces, index, before, place)
+            guess = self._guess(rebuilt, index, before, place)
             text = unexpanded(text, found.counts_mark)
             if expanded(guess.line, found.counts_mark).rstrip() == piece.text.rstrip():
                 text = guess.line
             if text != piece.text:
                 grade, what, why = Grade.IMPLIED, "whitespace", "tabs were made blanks"
         elif not found.intact or piece.number is None:
-            guess = self._delimiter(pieces, index, before) or self._guess(pieces, index, before, place)
+            guess = self._delimiter(pieces, index, before) or self._guess(rebuilt, index, before, place)
             text, sure, why = guess.line, guess.sure, guess.why
             grade = Grade.GUESSED if text else Grade.GIVEN
             what = "whitespace" if text else ""
@@ -118,7 +121,8 @@ class LineWriter:
             return Guess(indent + gap + piece.text, 0.97, "as the comment's line above")
         return None
 
-    def _guess(self, pieces: Sequence[Piece], index: int, before: str, place: Place) -> Guess:
+    def _guess(self, rebuilt: Rebuilt, index: int, before: str, place: Place) -> Guess:
+        pieces = rebuilt.pieces
         piece = pieces[index]
         removed = _removed_near(pieces, index)
         squeezed = " ".join(piece.text.split())
@@ -127,18 +131,19 @@ class LineWriter:
             indented = piece.text[:1] == " "
         if self.layout is None:
             return guess_plain(squeezed, indented=indented, removed=removed, before=before)
-        after = [p.text for p in pieces[index + 1 :] if p.mark == " "][:4]
+        below = (pieces[n] for n in range(index + 1, min(index + NEAR, len(pieces))))
+        after = list(islice((p.text for p in below if p.mark == " "), 4))
         after += self.file.lines[place.end : place.end + 4 - len(after)]
         ahead = _added_after(pieces, index)
         return self.layout.guess(squeezed, indented=indented, removed=removed, after=after, ahead=ahead)
 
 
 def _removed_near(pieces: Sequence[Piece], index: int) -> list[str]:
-    """Lines removed by the change that the added line at ``index`` is part of."""
+    """Lines removed by the change that the added line at ``index`` is part of, so far as they are near."""
     first = last = index
-    while first > 0 and pieces[first - 1].mark != " ":
+    while first > max(index - NEAR, 0) and pieces[first - 1].mark != " ":
         first -= 1
-    while last + 1 < len(pieces) and pieces[last + 1].mark != " ":
+    while last + 1 < min(index + NEAR, len(pieces)) and pieces[last + 1].mark != " ":
         last += 1
     return [piece.text for piece in pieces[first : last + 1] if piece.mark == "-"]
 
@@ -146,7 +151,7 @@ def _removed_near(pieces: Sequence[Piece], index: int) -> list[str]:
 def _added_after(pieces: Sequence[Piece], index: int) -> list[str]:
     """What the same change adds after the line at ``index``, without whitespace to rely on."""
     added: list[str] = []
-    for piece in pieces[index + 1 :]:
+    for piece in pieces[index + 1 : index + NEAR]:
         if piece.mark == " ":
             break
         if piece.mark == "+":
@@ -155,12 +160,12 @@ def _added_after(pieces: Sequence[Piece], index: int) -> list[str]:
 
 
 def unplaced_lines(
-    hunk: DamagedHunk, items: Sequence[Item], file: FileLines, found: Survey, is_c: bool
+    hunk: DamagedHunk, items: Sequence[Item], file: FileLines, found: Survey, style: Style | None
 ) -> tuple[tuple[RepairedLine, ...], int, int]:
     """Lines of a hunk the tree has no place for, as the text gives them, whitespace as far as it can be told; and how
-    many old and new lines the header counts beyond them."""
+    many old and new lines the header counts beyond them. ``style``: of a file of C, None for another."""
     lines: list[RepairedLine] = []
-    layout = Layout.begin(Style.of(file.lines)) if is_c else None
+    layout = Layout.begin(style) if style is not None else None
     if layout is not None and hunk.section:
         layout = layout.feed(hunk.section)
         if not hunk.section.endswith(("{", ";")):

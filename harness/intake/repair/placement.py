@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.intake.repair.damaged_diff import DamagedHunk, Item, key
+from harness.intake.repair.effort import Effort
 
 # an archive that hides addresses puts x's for the domain
 _HIDDEN = re.compile(r"@x{3,}[.x]*|@\.\.\.|\(at\)|<at>| at ")
@@ -53,11 +55,30 @@ class FileLines:
         self.at: dict[str, list[int]] = {}
         for index, text_key in enumerate(self.keys):
             self.at.setdefault(text_key, []).append(index)
+        self._hidden: dict[str, list[int]] = {}
+
+    def find(self, text_key: str, start: int, end: int) -> int | None:
+        """The first of lines[start:end] with this key."""
+        return _first(self.at.get(text_key, ()), start, end)
+
+    def find_alike(self, text_key: str, start: int, end: int) -> int | None:
+        """As find; where there is none, the first that differs in a hidden address only."""
+        found = self.find(text_key, start, end)
+        if found is None and "@x" in text_key:
+            if text_key not in self._hidden:
+                self._hidden[text_key] = [n for n, line in enumerate(self.keys) if same_line(text_key, line)]
+            found = _first(self._hidden[text_key], start, end)
+        return found
+
+
+def _first(places: Sequence[int], start: int, end: int) -> int | None:
+    index = bisect_left(places, start)
+    return places[index] if index < len(places) and places[index] < end else None
 
 
 WRAP_MIN = 60  # columns; no mailer wraps earlier
 MAX_TAILS = 3  # lines that one line may have been wrapped to, beyond its first
-_FOOTER = re.compile(
+FOOTER = re.compile(
     r"\s*(?:To unsubscribe|More majordomo|Please read the FAQ|Last update|the body of a message|_{20}|https?:|"
     r"Previous message|Next message|Messages sorted|From: |Date: |Subject: |In reply to)",
     re.IGNORECASE,
@@ -91,7 +112,7 @@ def _joined(items: Sequence[Item], at: int, file: FileLines, marks_kept: bool) -
     if item.mark == "+":
         taken = 1
         for tail in tails:
-            if tail.mark or not tail.text.strip() or _FOOTER.match(tail.text):
+            if tail.mark or not tail.text.strip() or FOOTER.match(tail.text):
                 break
             last = text.rsplit("\n", 1)[-1].expandtabs(8)
             if len(last) + 2 + len(tail.text.split(None, 1)[0]) <= WRAP_MIN:
@@ -128,11 +149,8 @@ def _fit(wanted: Sequence[tuple[Item, str]], file: FileLines, start: int, end: i
     missing: list[int] = []
     removed_missing = 0
     last_hit = 0
-    keys = file.keys
     for index, (item, text) in enumerate(wanted):
-        found = next((n for n in range(at, end) if keys[n] == text), None)
-        if found is None and "@x" in text:
-            found = next((n for n in range(at, end) if same_line(text, keys[n])), None)
+        found = file.find_alike(text, at, end)
         if found is None:
             # the tail of a line that was wrapped is part of the line above
             missing.append(item.number)
@@ -147,7 +165,7 @@ def _fit(wanted: Sequence[tuple[Item, str]], file: FileLines, start: int, end: i
 
 
 def place_hunk(
-    items: Sequence[Item], old_count: int, expected: int, file: FileLines, after: int
+    items: Sequence[Item], old_count: int, expected: int, file: FileLines, after: int, effort: Effort
 ) -> tuple[Place | None, Place | None]:
     """(the place, or None; the best place looked at). ``expected`` is where the header puts it (from 0).
 
@@ -166,6 +184,7 @@ def place_hunk(
         if start < after or start + old_count > size or start < 0:
             return None
         if start not in tried:
+            effort.spend(len(wanted), wanted[0][0].number)
             tried[start] = _fit(wanted, file, start, start + old_count)
         return tried[start]
 

@@ -11,12 +11,13 @@ import heapq
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.intake.repair.c_structure import SOMEWHERE, Structure, column_of, stands_outside
 from harness.intake.repair.damaged_diff import Item, key
-from harness.intake.repair.placement import same_line
+from harness.intake.repair.effort import READING, Effort
+from harness.intake.repair.placement import FOOTER, same_line
 
 CONTEXT = 3  # lines of context that diff -u and git give
 MAX_TABLE = 1_000_000  # items times lines of a window that are looked ahead over
@@ -60,7 +61,7 @@ class Piece:
     wrapped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rebuilt:
     """A hunk's pieces, with what it cost to believe them and how sure they are against the next best reading.
 
@@ -84,6 +85,11 @@ class Rebuilt:
     @property
     def lost(self) -> int:
         return sum(piece.number is None for piece in self.pieces)
+
+    @cached_property
+    def lost_changes(self) -> bool:
+        """Whether an added or removed line was lost."""
+        return any(piece.number is None and piece.mark != " " for piece in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +180,19 @@ def _plain(items: Sequence[Item], frame: Frame) -> Rebuilt:
     return Rebuilt(tuple(pieces), 0.0, math.inf, (), 0, frozenset())
 
 
-def rebuild(items: Sequence[Item], frame: Frame) -> Rebuilt | None:
-    """The hunk with everything accounted for; None where no reading does."""
-    items = _without_tail(items, frame)
-    if is_plain(items, frame):
-        return _plain(items, frame)
+def rebuild(items: Sequence[Item], frame: Frame, effort: Effort) -> Rebuilt | None:
+    """The hunk with everything accounted for; None where no reading does. Raises UserError as ``effort`` does."""
+    kept = _without_tail(items, frame)
+    found = _plain(kept, frame) if is_plain(kept, frame) else _searched(kept, frame, effort)
+    other = _other_context(items[len(kept) :])
+    return replace(found, left_out=(*found.left_out, *other)) if found is not None and other else found
+
+
+def _searched(items: Sequence[Item], frame: Frame, effort: Effort) -> Rebuilt | None:
     best: list[_Node] = []
     start = _Node(0.0, 0, 0, 0, 0, "", False, 0, frame.before, None, 0)
-    ahead = _Ahead(items, frame)
+    line = items[0].number if items else 0
+    ahead = _Ahead(items, frame, effort)
     layers: dict[int, dict[tuple[object, ...], list[_Node]]] = {0: {start.state: [start]}}
     last = len(items) + len(frame.keys)
     budget = max(0, min(MAX_LOST, frame.new_count))
@@ -190,6 +201,7 @@ def rebuild(items: Sequence[Item], frame: Frame) -> Rebuilt | None:
         if layer is None:
             continue
         nodes = _widened(layer, items, frame, budget, ahead)
+        effort.spend(READING * len(nodes), line)
         for node in nodes:
             if progress == last:
                 best.append(_finished(node, frame))
@@ -203,6 +215,7 @@ def _without_tail(items: Sequence[Item], frame: Frame) -> list[Item]:
     """The items without what an archive put behind the last hunk: unmarked lines that are none of the window's."""
     kept = [item for item in items if item.mark != "\\"]
     known = frame.known
+    old = sum(item.mark != "+" for item in kept)
     while kept and kept[-1].mark in ("", " ", "-"):
         item = kept[-1]
         text = key(item.text)
@@ -210,27 +223,28 @@ def _without_tail(items: Sequence[Item], frame: Frame) -> list[Item]:
             break
         if text and text in known:
             break
-        if (
-            not text
-            and _old_count(kept) <= len(frame.keys)
-            and "" in known
-            and frame.keys[-1] == ""
-            and item.mark != "-"
-        ):
+        if not text and old <= len(frame.keys) and "" in known and frame.keys[-1] == "" and item.mark != "-":
             break
         kept.pop()
+        old -= 1
     return kept
 
 
-def _old_count(items: Sequence[Item]) -> int:
-    return sum(item.mark != "+" for item in items)
+def _other_context(tail: Sequence[Item]) -> list[Item]:
+    """Those of the lines behind the last one known that are context, which the tree has otherwise, and no footer."""
+    found: list[Item] = []
+    for item in tail:
+        if item.mark not in ("", " ") or not item.text.strip() or FOOTER.match(item.text):
+            break
+        found.append(item)
+    return found
 
 
 class _Ahead:
     """What is still to come from each item on: how many lines it adds to the new side beyond the window's, and the
     least that old lines will cost which the rest of the window does not have."""
 
-    def __init__(self, items: Sequence[Item], frame: Frame) -> None:
+    def __init__(self, items: Sequence[Item], frame: Frame, effort: Effort) -> None:
         self.new_count, self.lines = frame.new_count, len(frame.keys)
         self.changes = [0] * (len(items) + 1)
         for at in range(len(items) - 1, -1, -1):
@@ -239,6 +253,7 @@ class _Ahead:
         width = len(frame.keys) + 1
         if (len(items) + 1) * width > MAX_TABLE:
             return
+        effort.spend(len(items) * width, items[0].number if items else 0)
         row = [0.0] * width
         table = [row]
         for item in reversed(items):

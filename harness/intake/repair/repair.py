@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from harness.intake.diff_paths import NO_FILE
 from harness.intake.repair.c_structure import Structure, states_of
+from harness.intake.repair.c_style import Style
 from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
+from harness.intake.repair.effort import Effort
 from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
@@ -50,14 +53,15 @@ def repair_diff(
     damaged = read_damaged(text, first_line)
     if not any(file.hunks for file in damaged.files):
         raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
-    targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
+    effort = Effort()
+    targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints), effort)
     notes += undo_entities(targets)
     marks_kept = marks_are_kept(targets)
     for target in targets:
-        place_all(target, marks_kept)
+        place_all(target, marks_kept, effort)
     found = survey_of(targets)
     kept = kept_kinds(targets)
-    files = tuple(_repaired_file(target, found, kept, tree, needs) for target in targets)
+    files = tuple(_repaired_file(target, found, kept, needs, effort) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -77,23 +81,29 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
         yield "blanks at the end of lines lost: added lines are taken to have had none"
 
 
-def _repaired_file(target: Target, found: Survey, kept: Kept, tree: TreeFiles, needs: str) -> RepairedFile:
+def _repaired_file(target: Target, found: Survey, kept: Kept, needs: str, effort: Effort) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
     writer = LineWriter(target.file, found, is_c)
     hunks: list[RepairedHunk] = []
     for placed in target.hunks:
-        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept)
+        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept, effort)
         if rebuilt is None or placed.place is None:
-            hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, tree, needs), is_c))
+            hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, needs), writer.style))
             continue
         lines = writer.write(placed.place, rebuilt)
-        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines))
+        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines, target.file))
     return RepairedFile(target.path, _headers(target), tuple(hunks), tuple(target.notes))
 
 
 def _rebuilt(
-    placed: PlacedHunk, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey, kept: Kept
+    placed: PlacedHunk,
+    file: FileLines,
+    states: Sequence[Structure],
+    is_c: bool,
+    found: Survey,
+    kept: Kept,
+    effort: Effort,
 ) -> Rebuilt | None:
     place = placed.place
     if place is None:
@@ -111,7 +121,7 @@ def _rebuilt(
         found.leading is True and not found.expanded,
         kept,
     )
-    rebuilt = rebuild(placed.items, frame)
+    rebuilt = rebuild(placed.items, frame, effort)
     return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None
 
 
@@ -119,8 +129,14 @@ def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
     """Whether the hunk is about this place: all but FUZZ lines of context at its edges stand in the tree."""
     changed = [n for n, item in enumerate(items) if item.mark in ("+", "-")]
     known = {piece.number for piece in rebuilt.pieces}
+    left_out = {item.number for item in rebuilt.left_out}
+    tail = (
+        [item for item in items[changed[-1] + 1 :] if item.number in left_out and item.text.strip()] if changed else []
+    )
+    if len(tail) > FUZZ:
+        return False
     for n, item in enumerate(items):
-        if item.number in known or not item.text.strip() or item not in rebuilt.left_out:
+        if item.number in known or not item.text.strip() or item.number not in left_out:
             continue
         if item.mark == "-" and key(item.text) != "-":
             return False
@@ -132,7 +148,9 @@ def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
     return True
 
 
-def _placed_hunk(placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tuple[RepairedLine, ...]) -> RepairedHunk:
+def _placed_hunk(
+    placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tuple[RepairedLine, ...], file: FileLines
+) -> RepairedHunk:
     notes: list[str] = []
     confidence = rebuilt.sure if rebuilt.lost or rebuilt.left_out else 1.0
     offset = place.start + 1 - placed.hunk.old_start if placed.hunk.old_count else 0
@@ -153,6 +171,7 @@ def _placed_hunk(placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tupl
         confidence /= 1 + place.rivals
         notes.append(f"{place.rivals} other places fit as well")
     hunk = placed.hunk
+    is_last = place.end == len(file.lines)
     return RepairedHunk(
         placed.path,
         hunk.number,
@@ -163,7 +182,17 @@ def _placed_hunk(placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tupl
         lines,
         confidence,
         notes=tuple(notes),
+        old_unended=is_last and file.ends_without_newline,
+        new_unended=is_last and _is_new_unended(placed.items, lines, file),
     )
+
+
+def _is_new_unended(items: Sequence[Item], lines: Sequence[RepairedLine], file: FileLines) -> bool:
+    """Whether the last line of the new file has no newline: as the text says of an added one, else as in the tree."""
+    last = next((line for line in reversed(lines) if line.mark != "-"), None)
+    if last is None or last.mark == " ":
+        return last is not None and file.ends_without_newline
+    return any(item.mark == "\\" and above.mark == "+" for above, item in pairwise(items))
 
 
 def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item]) -> bool:
@@ -176,9 +205,9 @@ def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item])
     return old < sum(line.mark != "+" for line in lines) or new < sum(line.mark != "-" for line in lines)
 
 
-def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: str, is_c: bool) -> RepairedHunk:
+def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: str, style: Style | None) -> RepairedHunk:
     hunk, best = placed.hunk, placed.best
-    lines, old, new = unplaced_lines(hunk, placed.items, target.file, found, is_c)
+    lines, old, new = unplaced_lines(hunk, placed.items, target.file, found, style)
     return RepairedHunk(
         path=placed.path,
         number=hunk.number,
@@ -194,15 +223,15 @@ def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: st
     )
 
 
-def _reason(placed: PlacedHunk, target: Target, tree: TreeFiles, needs: str) -> str:
+def _reason(placed: PlacedHunk, target: Target, needs: str) -> str:
     """Why a hunk has no place in the tree."""
-    why = _misfit(placed, target, tree)
+    why = _misfit(placed, target)
     return f"{why}; it needs {needs}" if needs else why
 
 
-def _misfit(placed: PlacedHunk, target: Target, tree: TreeFiles) -> str:
-    if not target.exists:
-        return f"{tree.name} has no {target.path}"
+def _misfit(placed: PlacedHunk, target: Target) -> str:
+    if target.obstacle:
+        return target.obstacle
     wanted = old_items(placed.items)
     absent = [item for item, text in wanted if text not in target.file.at]
     best = placed.best
@@ -223,7 +252,8 @@ def _headers(target: Target) -> tuple[str, ...]:
     new = NO_FILE if target.is_gone else f"b/{path}"
     lines = [f"diff --git a/{path} b/{path}"]
     if target.is_new:
-        lines.append("new file mode 100644")
+        mode = next((line for line in target.source.git_headers if line.startswith("new file mode ")), None)
+        lines.append(mode or "new file mode 100644")
     elif target.is_gone:
         lines.append("deleted file mode 100644")
     return (*lines, f"--- {old}", f"+++ {new}")
@@ -235,8 +265,12 @@ def _hunk_text(hunk: RepairedHunk, old_start: int, new_start: int) -> Iterator[s
     # a side without lines is counted from the line before
     first = old_start if old else max(old_start - 1, 0), new_start if new else max(new_start - 1, 0)
     yield f"@@ -{first[0]},{old} +{first[1]},{new} @@{section}"
-    for line in hunk.lines:
+    last_old = max((at for at, line in enumerate(hunk.lines) if line.mark != "+"), default=-1)
+    last_new = max((at for at, line in enumerate(hunk.lines) if line.mark != "-"), default=-1)
+    for at, line in enumerate(hunk.lines):
         yield line.mark + line.text
+        if (hunk.old_unended and at == last_old) or (hunk.new_unended and at == last_new):
+            yield "\\ No newline at end of file"
 
 
 def _diff_text(files: Sequence[RepairedFile], *, placed: bool) -> str:
@@ -267,7 +301,7 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
     if not placed:
         refusal = "no hunk has a place in this tree"
     elif not any(_changes(hunk) for hunk in placed):
-        refusal = "the hunks change nothing"
+        refusal = "no hunk changes a line"
     else:
         doubtful = [hunk for hunk in placed if hunk.confidence < threshold]
         if doubtful:
@@ -276,7 +310,7 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
                 f"hunk {worst.header} of {worst.path} (line {worst.number} of the text) is only "
                 f"{worst.confidence:.0%} sure, {threshold:.0%} is wanted"
             )
-    grade = weakest([hunk.grade for hunk in placed])
+    grade = weakest([hunk.grade for hunk in placed or hunks])
     diff = "" if refusal else _diff_text(files, placed=True)
     return Repair(files, diff, _diff_text(files, placed=False), grade, confidence, refusal, tuple(notes))
 
@@ -290,6 +324,8 @@ def new_content(file: RepairedFile, old: bytes | None) -> bytes | None:
     if ends:
         lines.pop()
     for hunk in reversed([hunk for hunk in file.hunks if hunk.start is not None]):
+        if hunk.old_unended or hunk.new_unended:
+            ends = not hunk.new_unended
         start = (hunk.start or 1) - 1
         lines[start : start + hunk.old_count] = [line.text for line in hunk.lines if line.mark != "-"]
     return ("\n".join(lines) + "\n" * ends).encode("utf-8", "surrogateescape")

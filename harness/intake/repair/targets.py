@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from harness.intake.diff_paths import NO_FILE, check_diff_paths
+from harness.intake.diff_paths import NO_FILE, check_headers, check_path
 from harness.intake.repair.damaged_diff import DamagedDiff, DamagedFile, DamagedHunk, Item, key, unescaped
+from harness.intake.repair.effort import Effort
 from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
 from harness.intake.repair.rebuild import DELIMITERS, Kept
 from harness.intake.repair.whitespace import Survey, survey
+from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
 STRIPPED = (1, 0, 2, 3)  # leading folders of a header's path that are left out, in the order tried
 MAX_SEARCHED = 3  # old lines of a hunk that are looked for in the whole tree
 MAX_HOLDING = 40  # files among those that hold such a line that are looked at
+MAX_HINTS = 200  # files that a text without headers may be about
+MAX_SEARCHES = 300  # of the whole tree, for one patch
 MIN_SEARCHED = 8  # characters of a line worth searching a tree for
+
+LOST_HEADERS = "file headers lost: found by its lines"
+NOT_FOUND = "?"  # for the path of hunks whose file is not known
+SECOND = "its header stands in the text more than once: its hunks are taken for one diff"
 
 Load = Callable[[str], FileLines | None]
 
@@ -33,21 +42,23 @@ class PlacedHunk:
 
 @dataclass(slots=True)
 class Target:
-    """A file of the tree that hunks are for. ``source`` is what the diff's header said."""
+    """A file of the tree that hunks are for. ``source`` is what the diff's header said; ``obstacle`` why no hunk can
+    have a place in it, "" for none."""
 
     path: str
     file: FileLines
     source: DamagedFile
     is_new: bool
     is_gone: bool
-    exists: bool
+    obstacle: str
     hunks: list[PlacedHunk]
     notes: list[str]
 
 
-def targets_of(damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str]) -> tuple[list[Target], list[str]]:
-    """The files of the tree the hunks are for, each once for a header, or for a run of hunks without one."""
-    targets: list[Target] = []
+def targets_of(
+    damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str], effort: Effort
+) -> tuple[list[Target], list[str]]:
+    """The files of the tree the hunks are for, each once; and what should be said of the headers."""
     notes: list[str] = []
     cache: dict[str, FileLines | None] = {}
 
@@ -57,32 +68,71 @@ def targets_of(damaged: DamagedDiff, tree: TreeFiles, hints: Sequence[str]) -> t
             cache[path] = None if data is None else FileLines(data)
         return cache[path]
 
+    by_path: dict[str, Target] = {}
+    search = _Search(tree, hints, load, effort)
     for file in damaged.files:
         if not file.hunks:
-            continue
-        if file.old is None and file.new is None:
-            _search_targets(file, tree, hints, load, targets, notes)
-            continue
-        is_new = file.old == NO_FILE or any(line.startswith("new file") for line in file.git_headers)
-        is_gone = file.new == NO_FILE or any(line.startswith("deleted file") for line in file.git_headers)
-        path, lines = _resolved(file, tree, is_new, load)
-        _check_path(path, file.number)
-        target = Target(path, lines or FileLines(b""), file, is_new, is_gone, lines is not None or is_new, [], [])
-        if not target.exists:
-            target.notes.append(f"no such file in {tree.name}")
-        target.hunks = [PlacedHunk(hunk, path, hunk.items, None, None) for hunk in file.hunks]
-        targets.append(target)
-    return targets, notes
+            if file.git_headers:
+                notes.append(f"the header of line {file.number} has no hunk: left out")
+        elif file.old is None and file.new is None:
+            _search_targets(file, search, by_path)
+            notes.append("the diff's file headers were lost")
+        else:
+            target = _target(file, tree.name, load)
+            known = by_path.setdefault(target.path, target)
+            if known is target:
+                continue
+            if known.is_new or known.is_gone or target.is_new or target.is_gone:
+                where = f"line {file.number} of the text"
+                raise UserError(f"a second header for {target.path}", where=where, remedy="give one patch at a time")
+            known.hunks += target.hunks
+            if SECOND not in known.notes:
+                known.notes.append(SECOND)
+    return list(by_path.values()), notes
 
 
-def _check_path(path: str, number: int) -> None:
-    check_diff_paths(f"--- a/{path}\n", f"line {number} of the text")
+def _target(file: DamagedFile, tree: str, load: Load) -> Target:
+    """The file that a header names. Raises UserError for a path or a mode that no patch may have."""
+    where = f"line {file.number} of the text"
+    names = [name for name in dict.fromkeys((file.new, file.old)) if name and name != NO_FILE]
+    for name in names:
+        check_path(name, where)
+    path, lines = _resolved(names, load)
+    check_path(path, where)
+    _check_git_headers(path, file.git_headers, where)
+    first = file.hunks[0]
+    adds_all = lines is None and first.old_start == first.old_count == 0
+    is_new = file.old == NO_FILE or adds_all or any(line.startswith("new file") for line in file.git_headers)
+    is_gone = file.new == NO_FILE or any(line.startswith("deleted file") for line in file.git_headers)
+    hunks = [PlacedHunk(hunk, path, hunk.items, None, None) for hunk in file.hunks]
+    target = Target(path, lines or FileLines(b""), file, is_new, is_gone, "", hunks, [])
+    target.obstacle = _obstacle(target, lines is not None, tree)
+    if any(line.startswith(("old mode", "new mode")) for line in file.git_headers):
+        target.notes.append("the change of its mode is left out")
+    return target
 
 
-def _resolved(file: DamagedFile, tree: TreeFiles, is_new: bool, load: Load) -> tuple[str, FileLines | None]:
+def _check_git_headers(path: str, headers: Sequence[str], where: str) -> None:
+    check_headers([f"diff --git a/{path} b/{path}", *headers], 0, lambda _: where)
+    if any(line.startswith(("rename ", "copy ")) for line in headers):
+        raise UserError("a renamed or copied file cannot be repaired", where=where, remedy="give its diff without that")
+
+
+def _obstacle(target: Target, is_there: bool, tree: str) -> str:
+    """Why no hunk can have a place in the file, "" where nothing is in the way."""
+    if target.is_new:
+        return f"{tree} has {target.path} already" if is_there else ""
+    if not is_there:
+        return f"{tree} has no {target.path}"
+    deleted, size = sum(hunk.old_count for hunk in target.source.hunks), len(target.file.lines)
+    if target.is_gone and deleted != size:
+        return f"{deleted} lines are deleted with the file, which has {size} in {tree}"
+    return ""
+
+
+def _resolved(names: Sequence[str], load: Load) -> tuple[str, FileLines | None]:
     """The file's path in the tree: the header's, without as many leading folders as it takes."""
-    names = [name for name in (file.new, file.old) if name and name != NO_FILE]
-    for strip in (1, 0, 2, 3):
+    for strip in STRIPPED:
         for name in names:
             parts = name.split("/")
             if strip < len(parts) and (found := load("/".join(parts[strip:]))) is not None:
@@ -91,66 +141,71 @@ def _resolved(file: DamagedFile, tree: TreeFiles, is_new: bool, load: Load) -> t
     return "/".join(parts[1:] or parts), None
 
 
-def _search_targets(
-    file: DamagedFile,
-    tree: TreeFiles,
-    hints: Sequence[str],
-    load: Load,
-    targets: list[Target],
-    notes: list[str],
-) -> None:
+class _Search:
+    """Looks for the files of hunks whose headers are lost, among ``hints`` first, then in the whole tree."""
+
+    def __init__(self, tree: TreeFiles, hints: Sequence[str], load: Load, effort: Effort) -> None:
+        self.tree = tree
+        self.load = load
+        self._hints = hints[:MAX_HINTS]
+        self.effort = effort
+        self._holding: dict[str, Sequence[str]] = {}
+
+    @cached_property
+    def hints(self) -> tuple[str, ...]:
+        """Those that are files of the tree."""
+        return tuple(hint for hint in self._hints if self.load(hint))
+
+    def path_of(self, hunk: DamagedHunk, current: str | None) -> str | None:
+        """The one file that holds the hunk's old lines; None where none or several do."""
+        candidates = list(dict.fromkeys([*([current] if current else []), *self.hints]))
+        share, best = self._best_file(hunk, candidates)
+        if best is not None and share >= 1.0:
+            return best
+        named: list[str] = []
+        wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
+        for item, text in wanted[:MAX_SEARCHED]:
+            if len(text) < MIN_SEARCHED:
+                break
+            found = self._files_with(item.text.strip())
+            if found and (not named or set(found) & set(named)):
+                named = [path for path in found if not named or path in named]
+            if 0 < len(named) <= 2:
+                break
+        return self._best_file(hunk, [*candidates, *named[:MAX_HOLDING]])[1]
+
+    def _files_with(self, line: str) -> Sequence[str]:
+        if line not in self._holding:
+            self._holding[line] = self.tree.holding(line) if len(self._holding) < MAX_SEARCHES else ()
+        return self._holding[line]
+
+    def _best_file(self, hunk: DamagedHunk, candidates: Sequence[str]) -> tuple[float, str | None]:
+        """The share of the hunk's old lines that stand together in the best of the files, and that file."""
+        scored: list[tuple[float, int, str]] = []
+        for path in candidates:
+            lines = self.load(path)
+            if lines is None:
+                continue
+            place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0, self.effort)
+            if place is not None:
+                scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
+        if not scored:
+            return 0.0, None
+        best = max(scored)
+        return best[0], best[2]
+
+
+def _search_targets(file: DamagedFile, search: _Search, by_path: dict[str, Target]) -> None:
     """Finds the file of each hunk of a diff whose headers are lost: by its lines."""
-    current: Target | None = None
+    current: str | None = None
     for hunk in file.hunks:
-        path = _found_path(hunk, current.path if current else None, tree, hints, load)
-        if path is None:
-            current = Target(
-                "?", FileLines(b""), file, False, False, False, [], ["file headers lost, and no file found"]
-            )
-            targets.append(current)
-        elif current is None or path != current.path:
-            lines = load(path) or FileLines(b"")
-            current = Target(path, lines, file, False, False, True, [], ["file headers lost: found by its lines"])
-            targets.append(current)
-        current.hunks.append(PlacedHunk(hunk, current.path, hunk.items, None, None))
-    notes.append("the diff's file headers were lost")
-
-
-def _found_path(
-    hunk: DamagedHunk, current: str | None, tree: TreeFiles, hints: Sequence[str], load: Load
-) -> str | None:
-    """The one file that holds the hunk's old lines; None where none or several do."""
-    candidates = list(dict.fromkeys([*([current] if current else []), *(hint for hint in hints if load(hint))]))
-    share, best = _best_file(hunk, candidates, load)
-    if best is not None and share >= 1.0:
-        return best
-    named: list[str] = []
-    wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
-    for item, text in wanted[:MAX_SEARCHED]:
-        if len(text) < MIN_SEARCHED:
-            break
-        found = tree.holding(item.text.strip())
-        if found and (not named or set(found) & set(named)):
-            named = [path for path in found if not named or path in named]
-        if 0 < len(named) <= 2:
-            break
-    return _best_file(hunk, [*candidates, *named[:MAX_HOLDING]], load)[1]
-
-
-def _best_file(hunk: DamagedHunk, candidates: Sequence[str], load: Load) -> tuple[float, str | None]:
-    """The share of the hunk's old lines that stand together in the best of the files, and that file."""
-    scored: list[tuple[float, int, str]] = []
-    for path in candidates:
-        lines = load(path)
-        if lines is None:
-            continue
-        place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0)
-        if place is not None:
-            scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
-    if not scored:
-        return 0.0, None
-    best = max(scored)
-    return best[0], best[2]
+        current = search.path_of(hunk, current)
+        path = current or NOT_FOUND
+        if path not in by_path:
+            lines = search.load(path) if current else None
+            obstacle, told = ("", [LOST_HEADERS]) if lines else ("no file of the tree has its lines", [])
+            by_path[path] = Target(path, lines or FileLines(b""), file, False, False, obstacle, [], told)
+        by_path[path].hunks.append(PlacedHunk(hunk, path, hunk.items, None, None))
 
 
 def undo_entities(targets: Sequence[Target]) -> list[str]:
@@ -195,16 +250,16 @@ def kept_kinds(targets: Sequence[Target]) -> Kept:
     )
 
 
-def place_all(target: Target, marks_kept: bool) -> None:
+def place_all(target: Target, marks_kept: bool, effort: Effort) -> None:
     """Finds each hunk's place; one that begins before the hunk above ends is looked for behind it."""
     delta = after = 0
     for placed in target.hunks:
         hunk = placed.hunk
         placed.items = unwrapped(replace(hunk, items=placed.items), target.file, marks_kept)
-        if not target.exists:
+        if target.obstacle:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
-        placed.place, placed.best = place_hunk(placed.items, hunk.old_count, start + delta, target.file, after)
+        placed.place, placed.best = place_hunk(placed.items, hunk.old_count, start + delta, target.file, after, effort)
         if placed.place is not None:
             delta, after = placed.place.start - start, placed.place.end
 
@@ -229,7 +284,7 @@ def _pairs(items: Sequence[Item], file: FileLines, place: Place) -> Iterator[tup
         if item.mark in ("+", "\\"):
             continue
         text = key(item.text)
-        found = next((n for n in range(at, place.end) if file.keys[n] == text), None)
+        found = file.find(text, at, place.end)
         if found is not None and (text or found == at):
             yield item, file.lines[found]
             at = found + 1
