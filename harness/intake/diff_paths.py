@@ -169,7 +169,7 @@ def check_headers(lines: Sequence[str], first: int, where: Where) -> None:
 
 def check_path(path: str, where: str) -> None:
     """Refuses a path below the tree's root that no patch may touch. Raises UserError naming it."""
-    if why := _refusal(path):
+    if why := path_refusal(path):
         raise UserError(f"patch refused: {why}: {_shown(path)}", where=where, remedy="remove that part of the patch")
 
 
