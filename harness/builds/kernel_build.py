@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.builds import config_in, kconfig, recipe
 from harness.builds.build_cache import BuildCache, sha256_of
-from harness.builds.kconfig import allconfig_text, check, dependencies, merged
+from harness.builds.build_log import first_error, from_the_root, machine_trouble, warnings
+from harness.builds.kconfig import allconfig_text, check, merged
 from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Config, Fragment, Kernel
 from harness.model.container import ContainerRequest, ContainerResult, ContainerRunner, Mount
-from harness.model.era import Era, Image, Toolchain
+from harness.model.era import ConfigDialect, Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, UserError
 
-# Part of every build key: raise it when the recipe below changes what is built.
+# Part of every build key: raise it when recipe.py changes what is built.
 RECIPE = 1
 MAX_LOG_BYTES = 32 * 1024 * 1024
-# Today's dialect; the same on every era whose configuration program knows KCONFIG_ALLCONFIG.
-_CONFIGURE = "make -C /source O=/out {words} KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
-_BUILD = "rm -f /out/.version && make -C /source O=/out {words} -j{jobs} {target}"
+CONFIGURE_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,39 @@ class BuildRequest:
         variables = {"ARCH": self.era.arch, **dict(self.toolchain.make_vars), **dict(self.era.make_vars)}
         return shlex.join(f"{name}={value}" for name, value in variables.items())
 
-    def script(self, step: str) -> str:
-        """One of the recipe's two steps as a shell command."""
-        return step.format(words=self.make_words(), jobs=self.jobs, target=self.era.target)
+    def build_script(self) -> str:
+        """The shell command that makes the era's target."""
+        return recipe.build(self.era, self.make_words(), self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledObject:
+    """One object that was asked for; ``error`` is the compiler's first, "" where it compiled."""
+
+    path: str
+    error: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledObjects:
+    """Some objects of a tree under its configuration. ``seconds``: wall time with configuring."""
+
+    objects: tuple[CompiledObject, ...]
+    config: Config
+    log: Path
+    seconds: float
+
+
+# Nothing that a shell would read as anything but a name.
+_OBJECT = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_+.,-]*(/[A-Za-z0-9_][A-Za-z0-9_+.,-]*)*\.o\Z")
+
+
+def object_of(path: str) -> str | None:
+    """The object made of a source file ("mm/rmap.c" to "mm/rmap.o"); None for a header and what is not compiled."""
+    stem, dot, suffix = path.rpartition(".")
+    name = f"{stem}.o"
+    return name if dot and suffix in ("c", "S") and _OBJECT.match(name) else None
 
 
 class BuildFailed(HarnessError):
@@ -122,32 +152,20 @@ class KernelBuilder:
         kernel = self.cached(request)
         if kernel is not None:
             return kernel
-        key = self.key(request)
         incremental = (request.out / "vmlinux").is_file()
-        request.out.mkdir(parents=True, exist_ok=True)
-        self.ccache.mkdir(parents=True, exist_ok=True)
-        (request.out / "harness.config").write_text(allconfig_text(request.requests()))
-        log = request.out / "harness.log"
-        marker = request.out / "harness.building"
-        remove_half_made(request.out, marker)
-        marker.touch()
+        log, marker = self._begin(request)
         with log.open("wb", buffering=0) as handle:
             sink = _Sink(handle.write, report)
-            config_done = self._container(request, request.script(_CONFIGURE), sink, 900.0, log)
-            if config_done.exit_code != 0:
-                raise self._failed(request, key, log, "configuration failed")
-            config = obtained_config(request)
-            if config.dropped:
-                raise dropped_error(request, config)
-            built = self._container(request, request.script(_BUILD), sink, request.timeout, log)
+            config, config_seconds = self._configure(request, sink, log)
+            built = self._container(request, request.build_script(), sink, request.timeout, log)
         if built.exit_code != 0:
-            raise self._failed(request, key, log, "does not build")
+            raise self._failed(request, log, "does not build")
         marker.unlink()
         image = request.out / request.era.image
         if not image.is_file():
             raise InfrastructureError(f"make succeeded but left no {request.era.image}", where=str(log))
         kernel = Kernel(
-            key=key,
+            key=self.key(request),
             directory=request.out,
             digest=sha256_of(image),
             tree=request.tree,
@@ -155,7 +173,7 @@ class KernelBuilder:
             patches=request.patches,
             image_digest=request.image.digest,
             config=config,
-            seconds=round(config_done.seconds + built.seconds, 2),
+            seconds=round(config_seconds + built.seconds, 2),
             incremental=incremental,
             cached=False,
         )
@@ -164,6 +182,69 @@ class KernelBuilder:
             if (request.out / name).is_file():
                 files[name] = request.out / name
         return self.cache.put(kernel, files)
+
+    def compile(self, request: BuildRequest, objects: Sequence[str], report: Callable[[str], None]) -> CompiledObjects:
+        """Configures the tree and compiles only some objects ("mm/rmap.o", see ``object_of``), each anew and by itself.
+
+        For a tree that would not link, or a patch of which only some hunks apply. An object that does not compile is
+        told in the result; BuildFailed where the tree cannot be configured or prepared. Nothing is kept but the
+        objects in the output folder. Otherwise raises as ``build`` does.
+        """
+        for path in objects:
+            if not _OBJECT.match(path) or ".." in path.split("/"):
+                raise UserError(f"{path!r} is not an object below the tree's root", remedy="like mm/rmap.o")
+        words, era = request.make_words(), request.era
+        log, marker = self._begin(request)
+        compiled: list[CompiledObject] = []
+        with log.open("wb", buffering=0) as handle:
+            sink = _Sink(handle.write, report)
+            config, seconds = self._configure(request, sink, log)
+            prepared = self._container(request, recipe.prepare(era, words), sink, request.timeout, log)
+            if prepared.exit_code != 0:
+                raise self._failed(request, log, "cannot be prepared")
+            seconds += prepared.seconds
+            for path in objects:
+                told = _Sink(handle.write, report, keep=True)
+                done = self._container(request, recipe.compile_object(era, words, path), told, request.timeout, log)
+                seconds += done.seconds
+                error = ""
+                if done.exit_code != 0:
+                    if trouble := machine_trouble(told.kept()):
+                        raise InfrastructureError(
+                            f"{request.tree} + {request.patches}, {path}: {trouble}", where=str(log)
+                        )
+                    error = from_the_root(first_error(told.kept()), path)
+                elif not (request.out / path).is_file():
+                    error = "make succeeded but left no such object"
+                lines = tuple(from_the_root(line, path) for line in warnings(told.kept()))
+                compiled.append(CompiledObject(path, error, lines))
+        marker.unlink()
+        return CompiledObjects(tuple(compiled), config, log, round(seconds, 2))
+
+    def _begin(self, request: BuildRequest) -> tuple[Path, Path]:
+        """Makes the output folder ready; (log, the marker that stays where a build is killed)."""
+        request.out.mkdir(parents=True, exist_ok=True)
+        self.ccache.mkdir(parents=True, exist_ok=True)
+        marker, log, requests = (request.out / f"harness.{name}" for name in ("building", "log", "config"))
+        remove_half_made(request.out, marker)
+        for path in (marker, log, requests):
+            # Made anew: a build may have left a link there, and this process has more rights than the container.
+            path.unlink(missing_ok=True)
+        marker.touch()
+        requests.write_text(allconfig_text(request.requests()))
+        requests.chmod(0o644)
+        return log, marker
+
+    def _configure(self, request: BuildRequest, sink: _Sink, log: Path) -> tuple[Config, float]:
+        """(What was obtained, seconds). Raises BuildFailed, UserError where a requested option was dropped."""
+        script = recipe.configure(request.era, request.make_words())
+        done = self._container(request, script, sink, CONFIGURE_SECONDS, log)
+        if done.exit_code != 0:
+            raise self._failed(request, log, "configuration failed")
+        config = obtained_config(request)
+        if config.dropped:
+            raise dropped_error(request, config)
+        return config, done.seconds
 
     def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float, log: Path) -> ContainerResult:
         """Runs one step; one that was ended from outside says nothing of the tree (InfrastructureError)."""
@@ -208,7 +289,7 @@ class KernelBuilder:
                     _hand_over(folder, user, group)
         return ContainerRequest(
             image=request.image.digest,
-            command=("/bin/sh", "-c", script or request.script(_BUILD)),
+            command=("/bin/sh", "-c", script or request.build_script()),
             mounts=(
                 Mount(str(request.source), "/source", True),
                 Mount(str(request.out), "/out", False),
@@ -223,14 +304,14 @@ class KernelBuilder:
             label=f"{request.tree}+{request.patches}",
         )
 
-    def _failed(self, request: BuildRequest, key: str, log: Path, what: str) -> HarnessError:
+    def _failed(self, request: BuildRequest, log: Path, what: str) -> HarnessError:
         trouble = machine_trouble(log.read_bytes())
         if trouble:
             return InfrastructureError(f"{request.tree} + {request.patches} {what}: {trouble}", where=str(log))
         # make removes what it was making when a command fails, so nothing half-made is left.
         (request.out / "harness.building").unlink(missing_ok=True)
         self.failures.mkdir(parents=True, exist_ok=True)
-        kept = self.failures / f"{key}.log"
+        kept = self.failures / f"{self.key(request)}.log"
         new = kept.with_suffix(".new")
         shutil.copyfile(log, new)
         new.rename(kept)
@@ -250,37 +331,28 @@ def _hand_over(folder: Path, user: int, group: int) -> None:
 
 
 class _Sink:
-    """Bounds the log and tells the reporter which file is being compiled."""
+    """Bounds the log and tells the reporter which file is being compiled; ``keep``: remembers what came."""
 
-    def __init__(self, write: Callable[[bytes], int], report: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[bytes], int], report: Callable[[str], None], keep: bool = False) -> None:
         self.write = write
         self.report = report
         self.left = MAX_LOG_BYTES
+        self._kept: list[bytes] | None = [] if keep else None
+
+    def kept(self) -> bytes:
+        """The output so far, as much of it as went into the log."""
+        return b"".join(self._kept or ())
 
     def __call__(self, data: bytes) -> None:
         if self.left > 0:
             self.write(data[: self.left])
+            if self._kept is not None:
+                self._kept.append(data[: self.left])
             self.left -= len(data)
         lines = data.decode("utf-8", "replace").splitlines()
         made = [line.split() for line in lines if re.match(r"^\s+[A-Z]{2,8}\s+\S+$", line)]
         if made:
             self.report(" ".join(made[-1]))
-
-
-# Words of a failing machine in a build log: no verdict on the tree.
-_TROUBLE = re.compile(
-    r"No space left on device|Cannot allocate memory|out of memory allocating|Input/output error|Read-only file system"
-    r"|internal compiler error|\bKilled\b|Resource temporarily unavailable|Cannot fork|Too many open files"
-    r"|Permission denied|ccache: error|make: not found|Disk quota exceeded|Text file busy"
-)
-
-
-def machine_trouble(log: bytes) -> str | None:
-    """The line of a build log that blames the machine or the compiler itself, None where there is none."""
-    for line in log.decode("utf-8", "replace").splitlines():
-        if _TROUBLE.search(line):
-            return re.sub(r"[\x00-\x1f\x7f]", " ", line.strip())[:300]
-    return None
 
 
 def remove_half_made(out: Path, marker: Path) -> None:
@@ -296,16 +368,6 @@ def remove_half_made(out: Path, marker: Path) -> None:
             path.unlink()
 
 
-def first_error(log: bytes) -> str:
-    """The line of a build log that a person would point at."""
-    lines = log.decode("utf-8", "replace").splitlines()
-    for pattern in (r":\s+(fatal )?error:", r"undefined reference", r"(?i)^error\b|: error\b", r"\*\*\* "):
-        for line in lines:
-            if re.search(pattern, line):
-                return re.sub(r"[\x00-\x1f\x7f]", " ", line.strip())[:300]
-    return re.sub(r"[\x00-\x1f\x7f]", " ", lines[-1].strip())[:300] if lines else "the log is empty"
-
-
 def obtained_config(request: BuildRequest) -> Config:
     """Requested against obtained, with reasons looked up in the tree's Kconfig files where something was dropped."""
     path = request.out / ".config"
@@ -317,7 +379,10 @@ def obtained_config(request: BuildRequest) -> Config:
     first = check(requests, obtained, {})
     if not first.dropped:
         return first
-    return check(requests, obtained, kconfig_dependencies(request.source, [d.name for d in first.dropped]))
+    options = [d.name for d in first.dropped]
+    if request.era.dialect is ConfigDialect.CONFIGURE:
+        return check(requests, obtained, config_in_dependencies(request.source, request.era.arch, options))
+    return check(requests, obtained, kconfig_dependencies(request.source, options))
 
 
 def kconfig_dependencies(source: Path, options: Sequence[str]) -> dict[str, str]:
@@ -329,7 +394,23 @@ def kconfig_dependencies(source: Path, options: Sequence[str]) -> dict[str, str]
         text = path.read_text("utf-8", "replace")
         for option in options:
             if option not in found and re.search(rf"^\s*(menu)?config\s+{re.escape(option)}\s*$", text, re.M):
-                expression = dependencies(text, option)
+                expression = kconfig.dependencies(text, option)
+                if expression is not None:
+                    found[option] = expression
+    return found
+
+
+def config_in_dependencies(source: Path, arch: str, options: Sequence[str]) -> dict[str, str]:
+    """As ``kconfig_dependencies``, from the files that scripts/Configure reads for ``arch``."""
+    found: dict[str, str] = {}
+    for path in sorted(source.rglob("[Cc]onfig.in")):
+        inside = path.relative_to(source).parts
+        if not path.is_file() or path.is_symlink() or (inside[0] == "arch" and inside[1] != arch):
+            continue
+        text = path.read_text("utf-8", "replace")
+        for option in options:
+            if option not in found and f"CONFIG_{option}" in text:
+                expression = config_in.dependencies(text, option)
                 if expression is not None:
                     found[option] = expression
     return found

@@ -9,16 +9,33 @@ from pathlib import Path
 
 import click
 
-from harness.model.errors import UserError
+from harness.model.errors import InfrastructureError, UserError
+from harness.model.series import Series
+from harness.model.tree import PatchState
 from harness.reports import tables
+from harness.reports.applied import applied_lines
 from harness.reports.html import ReportContext, compare_page, run_page
 from harness.reports.wording import clean as safe
 from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
+from harness.runs.applying import application
 from harness.runs.plan import RunPlan
 from harness.runs.workshop import Workshop
+from harness.verdicts.hunk_conflicts import HunkConflict
 
-__all__ = ["print_rows", "safe", "show_comparison", "show_plan", "show_summary", "write_comparison", "write_report"]
+__all__ = [
+    "print_rows",
+    "safe",
+    "show_application",
+    "show_applied",
+    "show_comparison",
+    "show_conflicts",
+    "show_plan",
+    "show_summary",
+    "write_comparison",
+    "write_file",
+    "write_report",
+]
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -49,21 +66,57 @@ def show_plan(plan: RunPlan) -> None:
     click.echo(f"expected: about {plan.seconds / 60:.0f} min, {plan.disk_bytes >> 20} MiB of disk")
     for tree, why in plan.unavailable:
         click.echo(f"{tree}  unavailable: {safe(why)}")
+    for tree in dict.fromkeys(state.tree for state in plan.patches):
+        click.echo(f"\n{tree}")
+        show_applied([state for state in plan.patches if state.tree == tree])
     for note in plan.notes:
         click.echo(f"note: {safe(note)}")
+
+
+def show_applied(states: Sequence[PatchState]) -> None:
+    """How the patches of a series go into one tree."""
+    for line in applied_lines(states):
+        click.echo(f"  {line.words}")
+
+
+def show_application(workshop: Workshop, series: Series, tree: str) -> None:
+    """How a series goes into a tree that is here, with the hunks of what does not apply."""
+    found = application(workshop, series, tree)
+    if found is None:
+        click.echo(f"\n{tree} is not here, so nothing was applied: harness tree fetch {tree}")
+        return
+    click.echo(f"\napplied to {tree}")
+    show_applied(found.states)
+    for patch, conflicts in found.conflicts:
+        click.echo(f"\npatch {patch} does not apply", err=True)
+        show_conflicts(conflicts)
+
+
+def show_conflicts(conflicts: Sequence[HunkConflict]) -> None:
+    """Hunks that do not apply, each with what it wants to find and what the tree has nearest, on standard error."""
+    for conflict in conflicts:
+        click.echo(f"{safe(conflict.path)}:{conflict.line}: {safe(conflict.why)}", err=True)
+        if conflict.old:
+            click.echo("  the patch wants:", err=True)
+        for line in conflict.old:
+            click.echo(f"    {safe(line.expandtabs())}", err=True)
+        if conflict.tree:
+            click.echo("  the tree has (= a line of the hunk, ! another):", err=True)
+        for number, line in enumerate(conflict.tree, conflict.tree_line):
+            click.echo(f"    {number:6} {safe(line.expandtabs())}", err=True)
 
 
 def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = None) -> Path:
     """Writes a run's HTML file (default: results/reports/RUN.html) and returns its path."""
     page = run_page(summary, report_context(workshop, summary))
-    return _write(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
+    return write_file(output or workshop.layout.results / "reports" / f"{summary.run.id}.html", page)
 
 
 def write_comparison(workshop: Workshop, value: Comparison) -> Path:
     """Writes a comparison's HTML file and returns its path."""
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in value.heading)[:120]
     page = compare_page(value, report_context(workshop))
-    return _write(workshop.layout.results / "reports" / f"compare-{name}.html", page)
+    return write_file(workshop.layout.results / "reports" / f"compare-{name}.html", page)
 
 
 def report_context(workshop: Workshop, summary: RunSummary | None = None) -> ReportContext:
@@ -91,12 +144,23 @@ def report_context(workshop: Workshop, summary: RunSummary | None = None) -> Rep
     return ReportContext(excerpt=excerpt, posted=posted, summary=spec.summary)
 
 
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_file(path: Path, text: str) -> Path:
+    """Writes ``path`` whole or not at all, and returns it; bytes kept by surrogateescape come out as they were.
+
+    Raises InfrastructureError where it cannot be written.
+    """
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with new.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    new.rename(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with new.open("w", encoding="utf-8", errors="surrogateescape") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            new.rename(path)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InfrastructureError(f"cannot be written: {error.strerror or error}", where=str(path)) from None
     return path

@@ -6,12 +6,14 @@ import sys
 
 import click
 
-from harness.cli.output import show_plan, show_summary, write_report
+from harness.cli.output import show_conflicts, show_plan, show_summary, write_report
 from harness.reports.terminal import listener_for
+from harness.runs.applying import conflicts_of
 from harness.runs.execute import start_or_continue
 from harness.runs.plan import dry_run_lines, plan_run
 from harness.runs.request import RunRequest
 from harness.runs.workshop import Workshop
+from harness.trees.series_prefixes import SeriesConflict
 
 
 @click.command("run")
@@ -30,6 +32,7 @@ from harness.runs.workshop import Workshop
               help="auto: KVM only where a canary guest has booted under it.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), help="Guests at a time.")
 @click.option("--mail", metavar="PATH", help="Mbox or folder with the series' mail.")
+@click.option("--keep-going", is_flag=True, help="Leave out patches that do not apply, and say which.")
 @click.option("--again", is_flag=True, help="New repeats even where results are at hand.")
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of the series as it was asked for.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show builds, boots, expected time and disk; run nothing.")
@@ -38,24 +41,31 @@ from harness.runs.workshop import Workshop
 def run_command(
     series: str, trees: tuple[str, ...], patches: str, stressors: tuple[str, ...], repeat: int, duration: int | None,
     seed: int, cpus: int | None, memory_mib: int | None, nodes: int | None, append: tuple[str, ...], accelerator: str,
-    jobs: int | None, mail: str | None, again: bool, resume: bool, only_plan: bool, dry_run: bool, verbose: bool,
+    jobs: int | None, mail: str | None, keep_going: bool, again: bool, resume: bool, only_plan: bool, dry_run: bool,
+    verbose: bool,
 ) -> int:  # fmt: skip
     """Run SERIES (a name or a folder with series.yaml) on its trees and compare each with its baseline."""
     request = RunRequest(
         series=series, trees=trees, patches=patches, stressors=stressors, repeat=repeat, duration=duration, seed=seed,
         cpus=cpus, memory_mib=memory_mib, nodes=nodes, append=append, accelerator=accelerator, jobs=jobs, mail=mail,
-        again=again,
+        again=again, keep_going=keep_going,
     )  # fmt: skip
-    with listener_for(sys.stderr, verbose=verbose) as listener:
-        workshop = Workshop(listener)
-        if dry_run:
-            for line in dry_run_lines(workshop, request):
-                click.echo(line)
-            return 0
-        if only_plan:
-            plan = plan_run(workshop, request)
-        else:
-            summary = start_or_continue(workshop, request, resume).execute()
+    listener = listener_for(sys.stderr, verbose=verbose)
+    workshop = Workshop(listener)
+    try:
+        with listener:
+            if dry_run:
+                for line in dry_run_lines(workshop, request):
+                    click.echo(line)
+                return 0
+            if only_plan:
+                plan = plan_run(workshop, request)
+            else:
+                summary = start_or_continue(workshop, request, resume).execute()
+    except SeriesConflict as error:
+        # After the live display has gone: its last line is the error, in one line.
+        show_conflicts(conflicts_of(workshop, error))
+        raise
     if only_plan:
         show_plan(plan)
         return 0

@@ -7,9 +7,11 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows, safe, show_application
+from harness.cli.series_base import base_command
 from harness.cli.series_import import import_command
 from harness.cli.series_log import patch_lines, series_lines, series_object
+from harness.cli.series_repair import repair_command
 from harness.model.series import Series, SeriesSpec
 from harness.reports.terminal import listener_for
 from harness.runs.preparation import series_for, series_trees
@@ -19,10 +21,12 @@ from harness.runs.workshop import Workshop
 
 @click.group("series")
 def series_command() -> None:
-    """List the series of this checkout, show or import one."""
+    """List the series of this checkout, show or import one, find the tree it was made for, repair its patches."""
 
 
 series_command.add_command(import_command)
+series_command.add_command(base_command)
+series_command.add_command(repair_command)
 
 
 @series_command.command("list")
@@ -76,7 +80,7 @@ def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail:
     for place in places:
         click.echo(f"\n{place.tree}" + (f": {safe(place.note)}" if place.note else ""))
         try:
-            found = series_for(workshop, spec, place, mail, damaged=True)
+            found = series_for(workshop, spec, place, mail, damaged=tree is None)
         except Exception as error:
             if tree or mail:
                 raise
@@ -90,4 +94,6 @@ def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail:
             for patch in found.patches:
                 for line in patch_lines(patch):
                     click.echo(line)
+        if tree:
+            show_application(workshop, found, tree)
     return 3 if failed and failed == len(places) else 0

@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.build import Fragment
 from harness.model.cell import ProofRule, Stressor
-from harness.model.era import Era, Toolchain
+from harness.model.era import ConfigDialect, Era, Toolchain
 from harness.model.errors import UserError
 from harness.model.tree import Fixup
 
@@ -30,7 +30,7 @@ class FixupSchema(Schema):
 
 
 class EraSchema(Schema):
-    """Keys of an era file; see harness.model.era.Era."""
+    """Keys of an era file; see harness.model.era.Era. ``kconfig_absent``: today's names that the era does not have."""
 
     name: str
     summary: str = ""
@@ -43,10 +43,13 @@ class EraSchema(Schema):
     boot_args: list[str] = Field(default_factory=list)
     fixups: list[FixupSchema] = Field(default_factory=list)
     kconfig_names: dict[str, str] = Field(default_factory=dict)
+    kconfig_absent: list[str] = Field(default_factory=list)
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
     initramfs_gzip: bool = True
     numa: bool = True
+    dialect: ConfigDialect = ConfigDialect.ALLCONFIG
+    in_tree: bool = False
 
 
 class ToolchainSchema(Schema):
@@ -101,6 +104,7 @@ class InitramfsSchema(Schema):
 def load_era(path: Path) -> Era:
     """The era that ``path`` defines. Raises UserError."""
     s = read_yaml(path, EraSchema)
+    names = s.kconfig_names | dict.fromkeys(s.kconfig_absent, "")
     return Era(
         name=s.name,
         toolchain=s.toolchain,
@@ -111,11 +115,13 @@ def load_era(path: Path) -> Era:
         cpu=s.cpu,
         boot_args=tuple(s.boot_args),
         fixups=tuple(Fixup(f.name, f.file, f.find, f.replace, f.reason, f.count) for f in s.fixups),
-        kconfig_names=tuple(s.kconfig_names.items()),
+        kconfig_names=tuple(names.items()),
         kconfig_extra=tuple(s.kconfig_extra),
         make_vars=tuple(s.make_vars.items()),
         initramfs_gzip=s.initramfs_gzip,
         numa=s.numa,
+        dialect=s.dialect,
+        in_tree=s.in_tree,
         where=str(path),
     )
 

@@ -56,6 +56,12 @@ class SourceSchema(Schema):
             raise ValueError("a source is exactly one of git, debian, tarball, directory")
         if self.git is not None and not self.revision:
             raise ValueError("a git source needs a revision")
+        first, dots, last = (self.revision or "").partition("..")
+        if dots:
+            if not (self.git and first and last and any(pin.tree for pin in self.pins)):
+                raise ValueError("a range, FIRST..LAST of a git source, needs a tree pin to find its commit by")
+            if self.paths:
+                raise ValueError("a range cannot have paths")
         if (self.paths or self.exclude) and self.git is None:
             raise ValueError("paths and exclude are for git sources")
         if self.exclude and not self.paths:

@@ -24,6 +24,9 @@ MAX_HEAD = 256 * 1024  # bytes of a message's headers
 MAX_HEADER = 4096  # characters of one header that are decoded
 BOM = b"\xef\xbb\xbf"
 
+REPAIR_HEADER = "X-Harness-Repair"
+MAX_REPAIRS = 64  # such headers of one message that are read
+
 _ENVELOPE = re.compile(rb"From \S+.*\d\d:\d\d.*\d{4}")
 _FIELD = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:")
 _NEEDED = re.compile(rb"^(?:subject|from|message-id):", re.IGNORECASE | re.MULTILINE)
@@ -46,7 +49,8 @@ class Mail:
     stand for in prose. ``references`` names the mails it answers, oldest first. ``first_line`` is the message's line
     in ``path`` (from 1), ``body_line`` that of the body's first line, None where the body was transfer-encoded.
     ``has_headers`` is False for a bare patch file. ``part`` counts the attachments of one mail that are patches of
-    their own, from 1. ``archived``: the text is a web archive's rendering. ``notes`` say what a reader should know.
+    their own, from 1. ``archived``: the text is a web archive's rendering. ``notes`` say what a reader should know,
+    ``repairs`` what a repair says of its work in the message's own headers.
     """
 
     subject: Subject
@@ -64,6 +68,7 @@ class Mail:
     part: int = 0
     archived: bool = False
     notes: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -251,6 +256,7 @@ def _message(
         body_line=body_line,
         has_headers=True,
         lists=_lists([value.replace(".vger.kernel.org", "@vger.kernel.org") for value in addressed]),
+        repairs=tuple(header_text(str(value)) for value in message.get_all(REPAIR_HEADER, [])[:MAX_REPAIRS]),
     )
     yield from _mails_of(carrier, body)
     if depth < MAX_INSIDE:

@@ -58,6 +58,7 @@ class PatchText:
     removed: int
     trailers: tuple[Trailer, ...] = ()
     damage: str = ""
+    diff_line: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -271,5 +272,6 @@ def _as_it_stands(mail: Mail, error: MalformedDiff) -> PatchText:
         removed=removed,
         trailers=message_trailers(text),
         damage=f"{error.where}: {error.what}" if error.where else error.what,
+        diff_line=mail.body_line + start if mail.body_line is not None else 0,
         notes=(*notes, *_diff_notes(mail, lines, files)),
     )

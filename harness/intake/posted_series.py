@@ -47,9 +47,11 @@ def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: 
         added=text.added,
         removed=text.removed,
         source=mail.source,
-        provenance=provenance,
+        provenance=Provenance.REPAIRED if mail.repairs else provenance,
+        repairs=mail.repairs,
         trailers=text.trailers,
         damage=text.damage,
+        diff_line=text.diff_line,
         notes=_shown(notes),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+HEADERS_NAME = "headers name "  # how such a prerequisite begins
 MAX_SAID = 16  # of one series
 MAX_SENTENCE = 200  # characters kept of one
 
@@ -77,4 +78,4 @@ def prerequisites(texts: Sequence[str], diffs: Sequence[str]) -> tuple[str, ...]
     trees: dict[str, None] = {}
     for diff in diffs:
         trees.update((tree, None) for tree in header_trees(diff.split("\n")))
-    return (*said_only, *(f"headers name {tree}/" for tree in list(trees)[:MAX_SAID]))
+    return (*said_only, *(f"{HEADERS_NAME}{tree}/" for tree in list(trees)[:MAX_SAID]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from harness.model.tree import Fixup
@@ -34,12 +35,20 @@ class Image:
     digest: str
 
 
+class ConfigDialect(enum.StrEnum):
+    """How a tree is told its configuration."""
+
+    ALLCONFIG = "allconfig"  # allnoconfig with KCONFIG_ALLCONFIG, from 2.6.15 on
+    CONFIGURE = "configure"  # scripts/Configure and Config.in, until 2.5.44: a .config, oldconfig, dep
+
+
 @dataclass(frozen=True, slots=True)
 class Era:
     """Build and boot conventions shared by the kernels of a time.
 
     ``kconfig_names`` maps today's option names to this era's (empty string: does not exist yet or any more).
     ``kconfig_extra`` are lines every configuration of the era gets. ``boot_args`` go on every kernel command line.
+    ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
     """
 
     name: str
@@ -56,4 +65,6 @@ class Era:
     make_vars: tuple[tuple[str, str], ...] = ()
     initramfs_gzip: bool = True
     numa: bool = True
+    dialect: ConfigDialect = ConfigDialect.ALLCONFIG
+    in_tree: bool = False
     where: str = ""

@@ -92,15 +92,29 @@ class TreeContent:
 
 
 class Applied(enum.StrEnum):
-    """How a patch went in."""
+    """How a patch went in, or that it did not.
+
+    git has no fuzz: context that differs is a conflict, unless a three-way merge of the file that the patch was made
+    from (its blob id in the index line) resolves it. PRESENT changes nothing; REVERSED is a diff whose own headers
+    say that it was made the wrong way round. A CONFLICT is left out.
+    """
 
     CLEAN = "clean"
     OFFSET = "offset"
+    THREE_WAY = "three-way"
+    REPAIRED = "repaired"
+    PRESENT = "already in the tree"
+    REVERSED = "reverse-applied"
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The tree with the first ``patches`` patches of a series applied (0: the baseline, fix-ups only)."""
+    """The tree with the first ``patches`` patches of a series applied (0: the baseline, fix-ups only).
+
+    ``applied`` tells of the last of them, ``detail`` in a few words how: "2 of 5 hunks, by up to 17 lines". A patch
+    left out (CONFLICT) makes a prefix that is the one before it; ``left_out`` are the numbers of all such so far.
+    """
 
     tree: str
     patches: int
@@ -108,6 +122,20 @@ class Prefix:
     tree_id: str
     subject: str
     applied: Applied | None = None
+    detail: str = ""
+    left_out: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatchState:
+    """How patch ``patch`` of a series (counted from 1) went into a tree. ``applied`` None: not tried, because one
+    before it is a conflict."""
+
+    tree: str
+    patch: int
+    subject: str
+    applied: Applied | None
+    detail: str = ""
 
 
 class TreeFiles(Protocol):

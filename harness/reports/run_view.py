@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.model.finding import Severity
 from harness.model.verdict import Verdict
+from harness.reports.applied import AppliedLine, applied_lines
 from harness.reports.folding import (
     VERDICT_ORDER,
     Fold,
@@ -97,6 +98,7 @@ class TreeView:
     mark: Mark
     stressors: tuple[str, ...]
     kernels: tuple[KernelView, ...]
+    patches: tuple[AppliedLine, ...]
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
     findings: tuple[FindingView, ...]
@@ -161,6 +163,7 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         mark=_tree_mark(tree, kernels),
         stressors=stressors,
         kernels=kernels,
+        patches=applied_lines(tree.patches),
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),
         findings=tuple(

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.model.finding import Finding
 from harness.model.verdict import Rate, TitleVerdict, Verdict
+from harness.reports.applied import applied_lines
 from harness.reports.folding import Fold, fold, verdict_titles
 from harness.reports.wording import (
     TONE_STYLES,
@@ -95,7 +96,11 @@ def run_result(summary: RunSummary) -> Group:
     parts: list[RenderableType] = [run_heading(summary)]
     for tree in summary.trees:
         if tree.row.available:
-            parts += [Text(""), tree_heading(tree)]
+            parts += [
+                Text(""),
+                tree_heading(tree),
+                *(_toned(line.words, line.mark.tone) for line in applied_lines(tree.patches)),
+            ]
             if not tree.kernels:
                 parts.append(Text("no kernel was built"))
                 continue

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.model.cell import Outcome
 from harness.model.finding import Severity
+from harness.model.tree import Applied
 from harness.model.verdict import Rate, Verdict
 
 MAX_TEXT = 2000
@@ -152,6 +153,23 @@ _CONCLUSIONS: Mapping[int, Mark] = {
     3: Mark("!", "harness failed", Tone.BROKEN),
     4: Mark("?", "not enough evidence", Tone.OPEN),
 }
+
+
+_APPLIED: Mapping[Applied, Mark] = {
+    Applied.CLEAN: Mark("✓", "clean", Tone.GOOD),
+    Applied.OFFSET: Mark("✓", "with offset", Tone.GOOD),
+    Applied.THREE_WAY: Mark("!", "three-way merge", Tone.OPEN),
+    Applied.REPAIRED: Mark("!", "repaired", Tone.OPEN),
+    Applied.PRESENT: Mark("–", "already in the tree", Tone.QUIET),
+    Applied.REVERSED: Mark("!", "in reverse", Tone.OPEN),
+    Applied.CONFLICT: Mark("✗", "conflict", Tone.BAD),
+}
+_NOT_TRIED = Mark("·", "not tried", Tone.QUIET)
+
+
+def applied_mark(applied: Applied | None) -> Mark:
+    """How a patch went into a tree, as a symbol and words; None: it was not tried."""
+    return _APPLIED[applied] if applied is not None else _NOT_TRIED
 
 
 def outcome_mark(outcome: Outcome) -> Mark:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import Finding, Severity
+from harness.model.tree import Applied, PatchState
 
 SCHEMA_VERSION = 1
 
@@ -52,6 +53,16 @@ _run_trees = sa.Table(
     sa.Column("tree_id", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
+)
+_run_patches = sa.Table(
+    "run_patches",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patch", sa.Integer, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("applied", sa.Text),  # a value of Applied; NULL: not tried
+    sa.Column("detail", sa.Text, nullable=False),
 )
 _run_kernels = sa.Table(
     "run_kernels",
@@ -281,6 +292,11 @@ class Store:
         """Records a tree of a run, replacing what was there."""
         self._upsert(_run_trees, {"run": run, **asdict(row)})
 
+    def put_patch(self, run: str, state: PatchState) -> None:
+        """Records how a patch went into a tree of a run, replacing what was there."""
+        applied = state.applied.value if state.applied is not None else None
+        self._upsert(_run_patches, {"run": run, **asdict(state), "applied": applied})
+
     def put_kernel(self, run: str, row: KernelRow) -> None:
         """Records a kernel of a run, replacing what was there."""
         self._upsert(_run_kernels, {"run": run, **asdict(row)})
@@ -306,6 +322,14 @@ class Store:
         query = sa.select(_run_trees).where(_run_trees.c.run == run).order_by(_run_trees.c.tree)
         with self._read() as connection:
             return [TreeRow(**_without_run(row)) for row in connection.execute(query)]
+
+    def patches(self, run: str) -> list[PatchState]:
+        """How the patches went into the trees of a run, by tree and patch; none for a run of before it was kept."""
+        query = sa.select(_run_patches).where(_run_patches.c.run == run)
+        query = query.order_by(_run_patches.c.tree, _run_patches.c.patch)
+        with self._read() as connection:
+            rows = [_without_run(row) for row in connection.execute(query)]
+        return [PatchState(**row | {"applied": Applied(row["applied"]) if row["applied"] else None}) for row in rows]
 
     def kernels(self, run: str) -> list[KernelRow]:
         """Kernels of a run by tree and number of patches."""

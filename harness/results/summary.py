@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.model.tree import Applied, PatchState
 from harness.model.verdict import TitleVerdict
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 
@@ -19,10 +20,16 @@ class KernelSummary:
 
 @dataclass(frozen=True, slots=True)
 class TreeSummary:
-    """One tree of a run, baseline first."""
+    """One tree of a run, baseline first; ``patches`` tell how each patch of the series went in."""
 
     row: TreeRow
     kernels: tuple[KernelSummary, ...]
+    patches: tuple[PatchState, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[PatchState, ...]:
+        """Patches that do not apply and were left out, or that ended the series."""
+        return tuple(state for state in self.patches if state.applied is Applied.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True)

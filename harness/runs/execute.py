@@ -29,6 +29,7 @@ from harness.model.events import Notice, Remaining, StepFinished, StepProgress, 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.series import SeriesSpec
+from harness.model.tree import Applied, PatchState
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
@@ -115,6 +116,7 @@ class Run:
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)
         rows: list[TreeRow] = []
+        states: list[PatchState] = []
         prepared: list[PreparedTree] = []
         for tree in trees:
             try:
@@ -128,12 +130,20 @@ class Run:
             content = ready.content
             note = content.pin_note or ("pinned" if content.pinned else "")
             rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
+            states += ready.states
+            for state in ready.states:
+                if state.applied is Applied.CONFLICT:
+                    shop.notice(f"{state.tree}: patch {state.patch} ({state.subject!r}) is left out: {state.detail}")
+                elif state.applied not in (Applied.CLEAN, None):
+                    shop.notice(f"{state.tree}: patch {state.patch} {state.applied}: {state.detail}")
             prepared.append(ready)
         # Only now: a request that cannot be run leaves no run to be continued.
         if not self.resumed:
             shop.store.start_run(self.row)
         for row in rows:
             shop.store.put_tree(self.row.id, row)
+        for state in states:
+            shop.store.put_patch(self.row.id, state)
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()

@@ -10,6 +10,7 @@ from harness.guests.qemu import Boot, boot_words, printable
 from harness.model.era import Image
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
+from harness.model.tree import PatchState
 from harness.runs.execute import guest_spec
 from harness.runs.preparation import (
     PreparedTree,
@@ -45,7 +46,8 @@ class PlannedBuild:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """The run before it begins. ``cells_at_hand`` counts finished cells among ``cells``."""
+    """The run before it begins. ``cells_at_hand`` counts finished cells among ``cells``; ``patches`` tell how each
+    patch goes into each tree that is here."""
 
     series: str
     builds: tuple[PlannedBuild, ...]
@@ -56,6 +58,7 @@ class RunPlan:
     disk_bytes: int
     unavailable: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    patches: tuple[PatchState, ...] = ()
 
 
 def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
@@ -65,6 +68,7 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
     builds: list[PlannedBuild] = []
     unavailable: list[tuple[str, str]] = []
     notes: list[str] = []
+    states: list[PatchState] = []
     for tree in series_trees(spec, request.trees, workshop):
         definition = workshop.catalogue.tree(tree.tree)
         if workshop.library.present(definition) is None:
@@ -79,6 +83,7 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         except TreeUnavailable as error:
             unavailable.append((tree.tree, str(error)))
             continue
+        states += prepared.states
         image = _image_at_hand(workshop, prepared)
         if image is None:
             notes.append(f"the image of toolchain {prepared.toolchain.name} would be made first")
@@ -95,8 +100,9 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
     disk = len(to_build) * KERNEL_BYTES + len(trees) * OUT_BYTES + max(0, cells - at_hand) * CELL_BYTES
     names = tuple(stressor.name for stressor in stressors)
     return RunPlan(
-        spec.name, tuple(builds), names, cells, at_hand, seconds, disk, tuple(unavailable), tuple(dict.fromkeys(notes))
-    )
+        spec.name, tuple(builds), names, cells, at_hand, seconds, disk, tuple(unavailable),
+        tuple(dict.fromkeys(notes)), tuple(states),
+    )  # fmt: skip
 
 
 def _unknown(workshop: Workshop, tree: str, patches: int) -> PlannedBuild:

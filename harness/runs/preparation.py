@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.builds.kernel_build import BuildRequest
@@ -16,7 +16,7 @@ from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
-from harness.model.tree import Prefix, Tree, TreeContent
+from harness.model.tree import Applied, PatchState, Prefix, Tree, TreeContent
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import SeriesConflict, baseline, prefixes
@@ -27,7 +27,11 @@ RETRY_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class PreparedTree:
-    """A tree with the series applied in the object store; nothing is checked out or built yet."""
+    """A tree with the series applied in the object store; nothing is checked out or built yet.
+
+    ``states`` tell of every patch of the series how it went in; one left out makes no kernel of its own, so that
+    ``chosen`` holds the prefix before it instead.
+    """
 
     tree: Tree
     era: Era
@@ -35,6 +39,7 @@ class PreparedTree:
     content: TreeContent
     series: Series
     applied: tuple[Prefix, ...]
+    states: tuple[PatchState, ...]
     chosen: tuple[int, ...]
     fragments: tuple[Fragment, ...]
 
@@ -128,16 +133,47 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     chosen = chosen_prefixes(request.patches, len(series.patches))
     content = workshop.library.ensure(definition, workshop.notice)
     base = baseline(workshop.library.store, content, era.fixups)
+    conflict = None
     try:
-        applied = prefixes(workshop.library.store, base, series.patches)
+        applied = prefixes(workshop.library.store, base, series.patches, request.keep_going)
     except SeriesConflict as error:
-        applied = error.applied
+        applied, conflict = error.applied, error
         if max(chosen) >= len(applied):
             raise
+    if conflict is None and series.patches and went_in(applied, len(series.patches)) == 0:
+        prefixes(workshop.library.store, base, series.patches)  # nothing would be left to run: the first one is named
+    chosen = tuple(sorted({went_in(applied, patches) for patches in chosen}))
+    applied = tuple(_subject_with_left_out(prefix) for prefix in applied)
     # A commit that a later garbage collection would take is a build that could not be repeated; each prefix is the
     # parent of the next, so the last one keeps them all.
     workshop.library.store.set_ref(f"refs/harness/prefixes/{definition.name}/{spec.name}", applied[-1].commit)
-    return PreparedTree(definition, era, toolchain, content, series, applied, chosen, fragments)
+    states = patch_states(series, applied, conflict)
+    return PreparedTree(definition, era, toolchain, content, series, applied, states, chosen, fragments)
+
+
+def went_in(applied: Sequence[Prefix], patches: int) -> int:
+    """The last patch up to ``patches`` that was not left out; 0 where all were."""
+    return max(p.patches for p in applied[: patches + 1] if p.applied is not Applied.CONFLICT)
+
+
+def _subject_with_left_out(prefix: Prefix) -> Prefix:
+    if not prefix.left_out:
+        return prefix
+    return replace(prefix, subject=f"{prefix.subject} (without {', '.join(map(str, prefix.left_out))})")
+
+
+def patch_states(series: Series, applied: Sequence[Prefix], conflict: SeriesConflict | None) -> tuple[PatchState, ...]:
+    """How each patch of the series went into the tree; behind a conflict that ended it, none was tried."""
+    tree = applied[0].tree
+    states = []
+    for number, patch in enumerate(series.patches, 1):
+        if number < len(applied):
+            states.append(PatchState(tree, number, patch.subject, applied[number].applied, applied[number].detail))
+        elif conflict is not None and number == len(applied):
+            states.append(PatchState(tree, number, patch.subject, Applied.CONFLICT, conflict.hunks))
+        else:
+            states.append(PatchState(tree, number, patch.subject, None))
+    return tuple(states)
 
 
 def build_request(workshop: Workshop, prepared: PreparedTree, patches: int, image: Image) -> BuildRequest:

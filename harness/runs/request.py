@@ -15,7 +15,7 @@ class RunRequest:
     """Options of ``harness run``; None means "the series', the stressor's or the machine's own default".
 
     ``patches``: "ends", "each" or numbers as "1,3,6". ``jobs``: guests at a time. ``again``: new repeats even where
-    results are at hand.
+    results are at hand. ``keep_going``: patches that do not apply are left out.
     """
 
     series: str
@@ -33,11 +33,14 @@ class RunRequest:
     jobs: int | None = None
     mail: str | None = None
     again: bool = False
+    keep_going: bool = False
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of what decides the result; how many guests at a time does not."""
         asked = asdict(self) | {"jobs": None}
+        if not self.keep_going:
+            del asked["keep_going"]  # runs of before it was an option go on
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -40,7 +40,7 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
     """Reads a run back and judges it. Raises UserError when it is not in the store."""
     if not any(row.id == run.id for row in store.runs()):
         raise UserError(f"no run {run.id}")
-    kernels, cells = store.kernels(run.id), store.run_cells(run.id)
+    kernels, cells, patches = store.kernels(run.id), store.run_cells(run.id), store.patches(run.id)
     trees = []
     for tree in store.trees(run.id):
         of_tree = [k for k in kernels if k.tree == tree.tree]
@@ -50,9 +50,16 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
             mine = tuple(c for c in cells if c.tree == tree.tree and c.patches == kernel.patches)
             verdicts = compare(observations(base), observations(mine)) if kernel.patches else ()
             summaries.append(KernelSummary(kernel, mine, verdicts))
-        trees.append(TreeSummary(tree, tuple(summaries)))
+        trees.append(TreeSummary(tree, tuple(summaries), tuple(p for p in patches if p.tree == tree.tree)))
     code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
+    conclusion += _left_out(trees) if run.arguments.get("keep_going") else ""
     return RunSummary(run, tuple(trees), code, conclusion)
+
+
+def _left_out(trees: Sequence[TreeSummary]) -> str:
+    """What a conclusion does not speak of: patches that were left out."""
+    parts = [f"{', '.join(str(p.patch) for p in tree.left_out)} on {tree.row.tree}" for tree in trees if tree.left_out]
+    return f" (without patches {'; '.join(parts)}, which do not apply)" if parts else ""
 
 
 def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, str]:

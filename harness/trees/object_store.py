@@ -1,4 +1,4 @@
-"""The one git repository that holds every tree's objects; the only place of this room that runs git."""
+"""The one git repository that holds every tree's objects, and everything that writes to it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IDENTITY = {
     "GIT_COMMITTER_DATE": "@0 +0000",
 }
 # A user's own git configuration must not change what is stored, and a mirror may belong to somebody else.
-_ISOLATED = {
+ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
@@ -55,7 +55,7 @@ class ObjectStore:
                     git.Repo.init(half_made, bare=True)
                     half_made.rename(self.path)
         repo = git.Repo(self.path)
-        repo.git.update_environment(**_ISOLATED)
+        repo.git.update_environment(**ISOLATED)
         return repo
 
     @contextmanager
@@ -76,12 +76,13 @@ class ObjectStore:
             with _text_pipe(stdin) as pipe:
                 return str(repo.git.execute(["git", *arguments], istream=pipe))
 
-    def apply_to_index(self, diff: Path, index: Path) -> str:
-        """Applies a diff to an index; returns what git tells of each hunk. Raises git.GitCommandError."""
+    def apply_to_index(self, diff: Path, index: Path, *options: str) -> str:
+        """Applies a diff to an index, with more options of ``git apply`` where given; returns what git tells of each
+        hunk. Raises git.GitCommandError."""
         repo = self._repo()
-        words = ["git", "-c", "core.safecrlf=false", "apply", "--cached", "--verbose", "--whitespace=nowarn", str(diff)]
+        words = ["git", "-c", "core.safecrlf=false", "apply", "--cached", "--verbose", "--whitespace=nowarn"]
         with repo.git.custom_environment(GIT_INDEX_FILE=str(index)):
-            _, told, said = repo.git.execute(words, with_extended_output=True)
+            _, told, said = repo.git.execute([*words, *options, str(diff)], with_extended_output=True)
         return f"{told}\n{said}"
 
     def has_commit(self, commit: str) -> bool:
@@ -133,12 +134,38 @@ class ObjectStore:
             raise TreeUnavailable(f"{revision} of {location} is not a commit")
         return commit
 
+    def fetch_content(self, location: str, revisions: str, tree_id: str, ref: str) -> str:
+        """Fetches the commit of ``revisions`` ("FIRST..LAST") whose tree is ``tree_id``; returns the commit id.
+
+        For content without a tag whose commit id differs between imports of a history. FIRST is a tag or branch.
+        Raises TreeUnavailable as ``fetch`` does, or where no commit of the range has that tree.
+        """
+        first, _, last = revisions.partition("..")
+        try:
+            if Path(location).is_absolute():
+                listed = self._local(Path(location), "log", "--format=%H %T", f"{first}..{last}")
+            else:
+                self.git(
+                    "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
+                    "fetch", "--quiet", "--no-tags", f"--shallow-exclude={first}", location, f"+{last}:{ref}",
+                )  # fmt: skip
+                listed = self.git("log", "--format=%H %T", ref)
+            commit = next((line.split()[0] for line in listed.splitlines() if line.endswith(f" {tree_id}")), None)
+            if commit is None:
+                raise TreeUnavailable(f"no commit of {revisions} has the tree {tree_id}")
+            if Path(location).is_absolute():
+                return self._fetch_local(Path(location), commit, ref)
+        except git.GitCommandError as error:
+            raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
+        self.set_ref(ref, commit)
+        return commit
+
     @staticmethod
     def _local(path: Path, *arguments: str) -> str:
         if not path.is_dir():
             raise TreeUnavailable(f"{path}: no such git directory")
         source = git.Git(str(path))
-        source.update_environment(**_ISOLATED)
+        source.update_environment(**ISOLATED)
         return str(source.execute(["git", "-c", "safe.directory=*", *arguments]))
 
     def archive(
@@ -183,7 +210,7 @@ class ObjectStore:
         importer = subprocess.Popen(
             ["git", "-c", "core.compression=1", "fast-import", "--quiet", "--depth=0", "--force", "--date-format=raw"],
             cwd=self.path,
-            env={**os.environ, **_ISOLATED, **repo.git.environment()},
+            env={**os.environ, **ISOLATED, **repo.git.environment()},
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

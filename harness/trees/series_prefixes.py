@@ -6,17 +6,20 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import git
 
 from harness.model.errors import PatchConflict, UserError
-from harness.model.series import Patch
+from harness.model.series import Patch, Provenance
 from harness.model.tree import Applied, Fixup, Prefix, TreeContent
 from harness.trees.object_store import ObjectStore, git_reason
+from harness.trees.turned_diff import turned_round
 
 
 def baseline(store: ObjectStore, content: TreeContent, fixups: Sequence[Fixup]) -> Prefix:
@@ -58,31 +61,42 @@ def _apply_fixup(store: ObjectStore, index: Path, content: TreeContent, fixup: F
     store.git("update-index", "--cacheinfo", f"{entry[0]},{blob},{fixup.file}", index=index)
 
 
-def prefixes(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> tuple[Prefix, ...]:
-    """The baseline and every prefix of the series, in order.
+def prefixes(
+    store: ObjectStore, base: Prefix, patches: Sequence[Patch], keep_going: bool = False
+) -> tuple[Prefix, ...]:
+    """The baseline and every prefix of the series, in order; each says how its last patch went in.
 
-    Raises PatchConflict naming the first patch and hunk that does not apply; the prefixes before it are in its
-    ``applied`` attribute.
+    With ``keep_going`` a patch that does not apply is left out and the next one is tried. Without it, raises
+    SeriesConflict naming the first patch and hunk that does not apply; the prefixes before it are in its ``applied``
+    attribute.
     """
     record = _record_path(store, base, patches)
     known = _recorded(store, record)
-    if known is not None:
+    if known is not None and (keep_going or not known[-1].left_out):
         return known
     done = [base]
     with TemporaryDirectory(prefix="harness-index-") as folder:
         index = Path(folder) / "index"
         store.git("read-tree", base.commit, index=index)
         for patch in patches:
+            before = done[-1]
             diff = Path(folder) / "patch"
             diff.write_bytes(patch.diff.encode("utf-8", "surrogateescape"))
             try:
-                told = store.apply_to_index(diff, index)
-            except git.GitCommandError as error:
-                raise SeriesConflict(patch, base.tree, _conflict(error), tuple(done)) from error
+                how, detail = _apply(store, index, diff, patch, before.tree_id)
+            except _DoesNotApply as refused:
+                if not keep_going:
+                    raise SeriesConflict(patch, base.tree, str(refused), tuple(done)) from refused.__cause__
+                detail = str(refused) + _because_left_out(patch, patches, before.left_out)
+                gone = (*before.left_out, len(done))
+                done.append(
+                    Prefix(base.tree, len(done), before.commit, before.tree_id, patch.subject, Applied.CONFLICT, detail,
+                           gone)
+                )  # fmt: skip
+                continue
             tree_id = store.git("write-tree", index=index).strip()
-            commit = store.commit_tree(tree_id, patch.subject or f"patch {patch.index}", done[-1].commit)
-            how = Applied.OFFSET if re.search(r"succeeded at .*offset", told) else Applied.CLEAN
-            done.append(Prefix(base.tree, len(done), commit, tree_id, patch.subject, how))
+            commit = store.commit_tree(tree_id, patch.subject or f"patch {patch.index}", before.commit)
+            done.append(Prefix(base.tree, len(done), commit, tree_id, patch.subject, how, detail, before.left_out))
     record.parent.mkdir(parents=True, exist_ok=True)
     new = record.with_suffix(f".{os.getpid()}.new")
     new.write_text(json.dumps([asdict(prefix) for prefix in done]))
@@ -90,19 +104,93 @@ def prefixes(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> tupl
     return tuple(done)
 
 
+class _DoesNotApply(Exception):
+    """The text says which hunks."""
+
+
+def _apply(store: ObjectStore, index: Path, diff: Path, patch: Patch, tree_id: str) -> tuple[Applied, str]:
+    """Applies one patch to the index in the mildest way that works: as it stands, not at all because its result is
+    there, in reverse where its headers say that it is turned round, and by a three-way merge without conflict.
+
+    ``tree_id`` is the index's tree before. Raises _DoesNotApply; the index is as it was then.
+    """
+    if patch.damage:
+        raise _DoesNotApply(f"its diff is damaged ({patch.damage}) and needs harness series repair")
+    try:
+        return _as_told(store.apply_to_index(diff, index), patch)
+    except git.GitCommandError as error:
+        failed = error
+    if _applies(store, diff, index, "--reverse"):
+        turned = turned_round(patch.diff)
+        if not turned:
+            return Applied.PRESENT, "its reverse applies: nothing was changed"
+        store.apply_to_index(diff, index, "--reverse")
+        return Applied.REVERSED, turned
+    # A merge that fails leaves its conflict in the index: it gets a copy.
+    merged = index.with_name("index.merged")
+    shutil.copyfile(index, merged)
+    if re.search(r"^index [0-9a-f]+\.\.", patch.diff, re.MULTILINE) and _applies(store, diff, merged, "--3way"):
+        try:
+            same = store.git("write-tree", index=merged).strip() == tree_id
+        except git.GitCommandError:
+            raise _DoesNotApply(_conflict(failed)) from failed
+        if same:
+            return Applied.PRESENT, "a three-way merge with it changes nothing"
+        merged.replace(index)
+        return Applied.THREE_WAY, "merged with the file it was made from"
+    raise _DoesNotApply(_conflict(failed)) from failed
+
+
+def _applies(store: ObjectStore, diff: Path, index: Path, *options: str) -> bool:
+    """Whether git takes the diff with these options; only --3way changes the index by it."""
+    check = [] if "--3way" in options else ["--check"]
+    try:
+        store.apply_to_index(diff, index, *check, *options)
+    except git.GitCommandError:
+        return False
+    return True
+
+
+def _as_told(told: str, patch: Patch) -> tuple[Applied, str]:
+    """The state and its detail, from what ``git apply --verbose`` says of each hunk that is not at its line."""
+    offsets = [abs(int(count)) for count in re.findall(r"succeeded at \d+ \(offset (-?\d+) lines?\)", told)]
+    moved = ""
+    if offsets:
+        hunks = len(re.findall(r"^@@ -", patch.diff, re.MULTILINE))
+        most = max(offsets)
+        moved = f"{len(offsets)} of {hunks} hunks, by up to {most} line{'s' if most > 1 else ''}"
+    if patch.provenance is Provenance.REPAIRED:
+        count = len(patch.repairs)
+        mended = f"{count} repair{'s' if count != 1 else ''}"
+        return Applied.REPAIRED, f"{mended}; with offset: {moved}" if moved else mended
+    return (Applied.OFFSET, moved) if moved else (Applied.CLEAN, "")
+
+
+def _because_left_out(patch: Patch, patches: Sequence[Patch], left_out: Sequence[int]) -> str:
+    """Which patches left out before change a file of this one."""
+    shared = [str(number) for number in left_out if set(patches[number - 1].files) & set(patch.files)]
+    return f"; patch {', '.join(shared)}, left out before it, changes the same file" if shared else ""
+
+
 def _record_path(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> Path:
     """Applying equal patches to an equal base gives equal commits: it is done once."""
-    parts = [base.tree, base.commit, base.subject, *(f"{patch.digest} {patch.subject}" for patch in patches)]
+    told = (f"{patch.digest} {patch.provenance} {len(patch.repairs)} {patch.subject}" for patch in patches)
+    parts = ["2", base.tree, base.commit, base.subject, *told]  # 2: since prefixes have a detail
     return store.folder / "prefixes" / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
 
 
 def _recorded(store: ObjectStore, record: Path) -> tuple[Prefix, ...] | None:
     try:
         rows = json.loads(record.read_text())
-        known = tuple(Prefix(**row | {"applied": Applied(row["applied"]) if row["applied"] else None}) for row in rows)
+        known = tuple(_prefix(row) for row in rows)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return known if known and all(store.has_commit(prefix.commit) for prefix in (known[0], known[-1])) else None
+
+
+def _prefix(row: dict[str, Any]) -> Prefix:
+    applied = Applied(row["applied"]) if row["applied"] else None
+    return Prefix(**row | {"applied": applied, "left_out": tuple(row["left_out"])})
 
 
 class SeriesConflict(PatchConflict):
@@ -112,16 +200,25 @@ class SeriesConflict(PatchConflict):
         super().__init__(
             f"patch {patch.index} ({patch.subject!r}) does not apply to {tree}: {hunks}",
             where=patch.source,
-            remedy=f"patches 1 to {len(applied) - 1} do: --patches 0,{len(applied) - 1} runs those"
+            remedy=f"patches 1 to {len(applied) - 1} do: --patches 0,{len(applied) - 1} runs those, --keep-going all "
+            "that apply"
             if len(applied) > 1
-            else "is this the tree the series was made for?",
+            else "is this the tree the series was made for? harness series base tells",
         )
+        self.patch = patch
+        self.hunks = hunks
         self.applied = applied
 
 
 def _conflict(error: git.GitCommandError) -> str:
-    failed = re.findall(r"patch failed: (\S+:\d+)", str(error.stderr))
-    return f"hunks at {', '.join(failed)}" if failed else git_reason(error)
+    said = str(error.stderr)
+    hunks = re.findall(r"patch failed: (\S+:\d+)", said)
+    absent = re.findall(r"error: (\S+): does not exist in index", said)
+    present = re.findall(r"error: (\S+): already exists in index", said)
+    parts = [f"hunks at {', '.join(hunks)}"] if hunks else []
+    parts += [f"the tree has no {', '.join(absent)}"] if absent else []
+    parts += [f"the tree has {', '.join(present)} already"] if present else []
+    return "; ".join(parts) or git_reason(error)
 
 
 def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, file: str, line: int) -> int | None:
@@ -137,4 +234,5 @@ def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, fil
     except git.GitCommandError:
         return None
     origin = told.split(" ", 1)[0]
-    return next((prefix.patches for prefix in applied[1:] if prefix.commit == origin), None)
+    went_in = (prefix for prefix in applied[1:] if prefix.applied is not Applied.CONFLICT)
+    return next((prefix.patches for prefix in went_in if prefix.commit == origin), None)

@@ -134,6 +134,9 @@ class TreeLibrary:
 
     def _git(self, tree: Tree, source: Source, ref: str) -> str:
         revision = str(source.revision)
+        if ".." in revision:
+            tree_id = next(pin.value for pin in source.pins if pin.kind is PinKind.TREE)
+            return self.store.fetch_content(source.location, revision, tree_id, ref)
         if not source.paths:
             return self.store.fetch(source.location, revision, ref)
         self.downloads.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness.builds.build_cache import BuildCache, sha256_of
-from harness.builds.kernel_build import first_error
 from harness.model.build import Config, DroppedOption, Kernel
 
 
@@ -56,21 +55,3 @@ def test_a_damaged_build_is_built_again(tmp_path: Path, kernel: Kernel, damage: 
     assert cache.get(kernel.key) is None
     assert put(cache, kernel).image.read_bytes() == b"image"
     assert cache.get(kernel.key) is not None
-
-
-@pytest.mark.parametrize(
-    ("log", "line"),
-    [
-        (
-            b"  CC x.o\nmm/x.c:3:5: error: 'y' undeclared\nmake: *** [x.o] Error 1\n",
-            "mm/x.c:3:5: error: 'y' undeclared",
-        ),
-        (b"ld: mm/x.o: undefined reference to `z'\nmake: *** [vmlinux] Error 1\n", "undefined reference to `z'"),
-        (b"Makefile:5: *** no rule\n", "*** no rule"),
-        (b"nothing helpful\n", "nothing helpful"),
-        (b"", "the log is empty"),
-        (b"mm/x.c:1: error: \x1b[31mred\xff\n", "mm/x.c:1: error:  [31mred"),
-    ],
-)
-def test_the_line_a_person_would_point_at(log: bytes, line: str) -> None:
-    assert line in first_error(log)

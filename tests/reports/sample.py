@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from harness.model.cell import CellResult, Outcome, Proof
 from harness.model.finding import Finding, Severity
+from harness.model.tree import Applied, PatchState
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
@@ -144,6 +145,16 @@ RUN = RunRow(
 )
 
 
+STATES = (
+    PatchState("linux-6.1", 1, "first", Applied.CLEAN),
+    PatchState("linux-6.1", 2, "second", Applied.CLEAN),
+    PatchState("linux-6.1", 3, HOSTILE, Applied.OFFSET, "1 of 2 hunks, by up to 3 lines"),
+    PatchState("linux-6.1", 4, HOSTILE, Applied.CONFLICT, f"hunks at mm/x.c:2 {HOSTILE}"),
+    PatchState("linux-6.1", 5, "fifth", None),
+    PatchState("linux-6.1", 6, "sixth", None),
+)
+
+
 def awkward_run() -> RunSummary:
     """Hostile text everywhere, a failed build, an unavailable tree, every outcome, no end."""
     own = {0: (2, f"include/linux/page_ref.h:281{SCRIPT}")}
@@ -181,7 +192,9 @@ def awkward_run() -> RunSummary:
         KernelSummary(row, group, verdicts if row.patches == 2 else ()) for row, group in zip(rows, cells, strict=True)
     )
     trees = (
-        TreeSummary(TreeRow("linux-6.1", True, HOSTILE, "a" * 40, "linux-source-6.1 6.1.148-1", "pinned"), kernels),
+        TreeSummary(
+            TreeRow("linux-6.1", True, HOSTILE, "a" * 40, "linux-source-6.1 6.1.148-1", "pinned"), kernels, STATES
+        ),
         TreeSummary(TreeRow("v3.0", False, f"no git URL or directory is configured {HOSTILE}"), ()),
         TreeSummary(TreeRow("v3.1", True, "", "b" * 40, "git", "accepted without a pin"), ()),
     )

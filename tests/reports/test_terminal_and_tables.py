@@ -44,7 +44,13 @@ def test_a_run_prints_every_tree_outcome_and_the_conclusion() -> None:
     assert not ESCAPES.search(text)
     assert "unavailable:" in text
     assert max(map(len, text.splitlines())) <= tables.WIDTH
-    for word in ("pass", "harness failure", "build failed"):
+    states = (
+        "✓ patches 1 to 2  clean",
+        "with offset: 1 of 2 hunks",
+        "conflict: hunks at mm/x.c:2",
+        "patches 5 to 6  not",
+    )
+    for word in ("pass", "harness failure", "build failed", *states):
         assert word in text, text
 
 

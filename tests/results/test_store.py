@@ -13,6 +13,7 @@ from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import Finding, Severity
 from harness.model.guest import Accelerator, GuestSpec
+from harness.model.tree import Applied, PatchState
 from harness.results.store import SCHEMA_VERSION, CellRow, KernelRow, RunRow, Store, TreeRow
 
 FINDING = Finding("warning", "WARNING in x", "x", Severity.WARNING, 3, 9, ("a", "b"), True, ("x", "y"))
@@ -47,6 +48,24 @@ def result(of: Cell, folder: Path, findings: tuple[Finding, ...] = ()) -> CellRe
         of.key, Outcome.FINDING if findings else Outcome.PASS, "why", findings, proof, 1.5, 0.5,
         str(folder / "console"), str(folder / "no-report"), "qemu -x", "guest",
     )  # fmt: skip
+
+
+def test_how_patches_went_in(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.start_run(run_row("a"))
+    states = [
+        PatchState("t", 1, "one", Applied.OFFSET, "1 of 2 hunks"),
+        PatchState("t", 2, "two", Applied.CONFLICT, "hunks at mm/x.c:2"),
+        PatchState("t", 3, "three", None),
+    ]
+    for state in (replace(states[0], applied=Applied.CLEAN), *reversed(states)):
+        store.put_patch("a", state)
+    assert opened(tmp_path).patches("a") == states
+    assert store.patches("b") == []
+    # A store of before it was kept gets the table when it is opened.
+    with sqlite3.connect(tmp_path / "harness.sqlite") as connection:
+        connection.execute("DROP TABLE run_patches")
+    assert opened(tmp_path).patches("a") == []
 
 
 def test_a_cell_and_its_artefacts(tmp_path: Path) -> None:

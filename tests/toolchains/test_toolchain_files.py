@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.config.kernel_files import load_era, load_toolchain
+from harness.config.tree_file import load_tree
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TOOLCHAINS = sorted((CONFIGS / "toolchains").glob("*.yaml"))
 ERAS = sorted((CONFIGS / "eras").glob("*.yaml"))
+TREES = sorted((CONFIGS / "trees").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", TOOLCHAINS, ids=lambda path: path.stem)
@@ -25,12 +27,45 @@ def test_toolchain_file(path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.parametrize("path", TREES, ids=lambda path: path.stem)
+def test_tree_file(path: Path) -> None:
+    tree = load_tree(path)
+    assert tree.name == path.name.removesuffix(".yaml")
+    assert (CONFIGS / "eras" / f"{tree.era}.yaml").is_file()
+    assert any(source.pins for source in tree.sources)
+    for source in tree.sources:
+        assert not Path(source.location).is_absolute(), "a local mirror belongs into the user's configuration"
+
+
 @pytest.mark.parametrize("path", ERAS, ids=lambda path: path.stem)
 def test_era_file(path: Path) -> None:
     era = load_era(path)
     assert era.name == path.stem
     assert (CONFIGS / "toolchains" / f"{era.toolchain}.yaml").is_file()
     assert any(word.startswith("console=ttyS0") for word in era.boot_args)
+    if era.in_tree:
+        assert f"arch/{era.arch}/" in era.image
+    for fixup in era.fixups:
+        assert fixup.find != fixup.replace and not fixup.file.startswith("/")
     for name, translated in era.kconfig_names:
         assert name == name.upper() and not name.startswith("CONFIG_")
         assert not translated.startswith("CONFIG_")
+
+
+def test_now_is_the_builds_time_stamp_to_old_kernels(tmp_path: Path) -> None:
+    """Kernels before 2.6.38 call date(1) where later ones read KBUILD_BUILD_TIMESTAMP."""
+    script = load_toolchain(CONFIGS / "toolchains" / "gcc-3.4.yaml").script
+    _, start, rest = script.partition("cat >/usr/local/bin/date <<'WRAPPER'\n")
+    assert start
+    wrapper = tmp_path / "date"
+    wrapper.write_text(rest.partition("\nWRAPPER\n")[0] + "\n")
+
+    def date(*words: str, stamp: str = "Thu Jan  1 00:00:00 UTC 1970") -> str:
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C", "KBUILD_BUILD_TIMESTAMP": stamp}
+        done = subprocess.run(["sh", str(wrapper), *words], env=environment, text=True, capture_output=True, check=True)
+        return done.stdout.strip()
+
+    assert date() == "Thu Jan  1 00:00:00 UTC 1970"
+    assert date("+%T") == "00:00:00"
+    assert date("-d", "@86400", "+%d") == "02"
+    assert date("+%Y", stamp="") >= "2024"

@@ -1,0 +1,56 @@
+"""The shell commands that configure and compile a tree in its container, in the dialect that its era names."""
+
+from __future__ import annotations
+
+from harness.model.era import ConfigDialect, Era
+
+# Done in the container, whose user cannot be led out of the output folder by a link that an earlier build left there.
+# Files keep their time stamps, so that only what a patch changed is compiled again; harness.files, the list of what was
+# copied, is there only when copying was finished, for a file that was cut short looks newer than its source.
+_COPY = """cd /source
+find . -name .git -prune -o ! -type d -print | LC_ALL=C sort >/out/harness.files.new
+update=
+if [ -f /out/harness.files ]; then
+  update=--update
+  mv -f /out/harness.files /out/harness.files.old
+fi
+if [ -f /out/harness.files.old ]; then
+  LC_ALL=C comm -23 /out/harness.files.old /out/harness.files.new | (cd /out && tr '\\n' '\\0' | xargs -0 -r rm -f --)
+fi
+cp -RP $update --remove-destination --preserve=mode,timestamps . /out
+rm -f /out/.git
+mv -f /out/harness.files.new /out/harness.files
+rm -f /out/harness.files.old
+"""
+
+
+def make(era: Era, words: str) -> str:
+    """The make command with its variables; ``words`` are quoted for a shell already."""
+    return f"make -C /out {words}" if era.in_tree else f"make -C /source O=/out {words}"
+
+
+def configure(era: Era, words: str) -> str:
+    """Brings the requests, /out/harness.config, into the tree's own .config."""
+    call = make(era, words)
+    copy = f"set -e\n{_COPY}" if era.in_tree else ""
+    if era.dialect is ConfigDialect.CONFIGURE:
+        # Its default answer is no, or the first line's of a choice: what is not requested is off, as in allnoconfig.
+        return f"{copy}cp /out/harness.config /out/.config\nyes '' | {call} oldconfig\n{call} dep"
+    return f"{copy}{call} KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
+
+
+def build(era: Era, words: str, jobs: int) -> str:
+    """Makes the era's target."""
+    return f"rm -f /out/.version && {make(era, words)} -j{jobs} {era.target}"
+
+
+def prepare(era: Era, words: str) -> str:
+    """Makes what every object needs: generated headers, links and host programs."""
+    if era.dialect is ConfigDialect.CONFIGURE:
+        return f"{make(era, words)} scripts prepare"
+    return f"{make(era, words)} prepare scripts"
+
+
+def compile_object(era: Era, words: str, path: str) -> str:
+    """Compiles one object anew. ``path`` is below the tree's root and of harmless characters: it is not quoted."""
+    return f"rm -f /out/{path} && {make(era, words)} {path}"

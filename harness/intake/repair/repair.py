@@ -1,0 +1,293 @@
+"""A damaged diff and the tree it was made for, to a patch that ``git apply`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.intake.diff_paths import NO_FILE
+from harness.intake.repair.c_structure import Structure, states_of
+from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
+from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
+from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
+from harness.intake.repair.placement import FileLines, Place, old_items
+from harness.intake.repair.rebuild import Frame, Kept, Rebuilt, rebuild
+from harness.intake.repair.targets import (
+    PlacedHunk,
+    Target,
+    kept_kinds,
+    marks_are_kept,
+    place_all,
+    survey_of,
+    targets_of,
+    undo_entities,
+)
+from harness.intake.repair.whitespace import Survey
+from harness.model.errors import UserError
+from harness.model.tree import TreeFiles
+
+THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
+FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
+
+_C_SUFFIXES = (".c", ".h")
+
+
+def repair_diff(
+    text: str,
+    tree: TreeFiles,
+    *,
+    hints: Sequence[str] = (),
+    threshold: float = THRESHOLD,
+    first_line: int = 1,
+    needs: str = "",
+) -> Repair:
+    """Rebuilds the diff in ``text`` for ``tree``, which it was made for, or nearly.
+
+    ``hints`` are paths that the diff may be about, for a text that lost its headers; ``first_line`` is where the text
+    begins in its file; ``needs`` says what else the diff was made on top of, for a hunk that has no place. Hunks
+    without a place in the tree go to ``Repair.rejected``; one less sure than ``threshold`` makes ``Repair.refusal``.
+    Raises UserError for a text without a hunk, one beyond the bounds, and a path that no patch may touch.
+    """
+    damaged = read_damaged(text, first_line)
+    if not any(file.hunks for file in damaged.files):
+        raise UserError("no hunk in this text", remedy="give the whole mail: a hunk begins with @@ -a,b +c,d @@")
+    targets, notes = targets_of(damaged, tree, (*hints, *damaged.hints))
+    notes += undo_entities(targets)
+    marks_kept = marks_are_kept(targets)
+    for target in targets:
+        place_all(target, marks_kept)
+    found = survey_of(targets)
+    kept = kept_kinds(targets)
+    files = tuple(_repaired_file(target, found, kept, tree, needs) for target in targets)
+    return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
+
+
+def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
+    """What was wrong with the text as a whole."""
+    if damaged.quote:
+        yield f"quoting {damaged.quote.strip()!r} taken off"
+    if damaged.spaces:
+        yield "characters that look like blanks made blanks"
+    if found.expanded:
+        yield "tabs were blanks: leading ones made tabs again"
+    elif found.leading is False:
+        yield "indentation lost: that of added lines is guessed"
+    if found.inner is False and not found.expanded:
+        yield "runs of blanks and tabs collapsed: those of added lines are guessed"
+    if found.trailing is False:
+        yield "blanks at the end of lines lost: added lines are taken to have had none"
+
+
+def _repaired_file(target: Target, found: Survey, kept: Kept, tree: TreeFiles, needs: str) -> RepairedFile:
+    is_c = target.path.endswith(_C_SUFFIXES)
+    states = states_of(target.file.lines) if is_c else []
+    writer = LineWriter(target.file, found, is_c)
+    hunks: list[RepairedHunk] = []
+    for placed in target.hunks:
+        rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept)
+        if rebuilt is None or placed.place is None:
+            hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, tree, needs), is_c))
+            continue
+        lines = writer.write(placed.place, rebuilt)
+        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines))
+    return RepairedFile(target.path, _headers(target), tuple(hunks), tuple(target.notes))
+
+
+def _rebuilt(
+    placed: PlacedHunk, file: FileLines, states: Sequence[Structure], is_c: bool, found: Survey, kept: Kept
+) -> Rebuilt | None:
+    place = placed.place
+    if place is None:
+        return None
+    nothing = Structure()
+    frame = Frame(
+        tuple(file.lines[place.start : place.end]),
+        tuple(file.keys[place.start : place.end]),
+        placed.hunk.new_count,
+        states[place.start] if is_c else nothing,
+        states[place.end] if is_c else nothing,
+        place.start,
+        len(file.lines) - place.end,
+        is_c,
+        found.leading is True and not found.expanded,
+        kept,
+    )
+    rebuilt = rebuild(placed.items, frame)
+    return rebuilt if rebuilt is not None and _is_credible(placed.items, rebuilt) else None
+
+
+def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
+    """Whether the hunk is about this place: all but FUZZ lines of context at its edges stand in the tree."""
+    changed = [n for n, item in enumerate(items) if item.mark in ("+", "-")]
+    known = {piece.number for piece in rebuilt.pieces}
+    for n, item in enumerate(items):
+        if item.number in known or not item.text.strip() or item not in rebuilt.left_out:
+            continue
+        if item.mark == "-" and key(item.text) != "-":
+            return False
+        at_head = n < FUZZ and (not changed or n < changed[0])
+        at_tail = changed and n > changed[-1]
+        inner = sum(i.mark in (" ", "") and i.number in known for i in items[n:])
+        if not at_head and not (at_tail and inner <= FUZZ):
+            return False
+    return True
+
+
+def _placed_hunk(placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tuple[RepairedLine, ...]) -> RepairedHunk:
+    notes: list[str] = []
+    confidence = rebuilt.sure if rebuilt.lost or rebuilt.left_out else 1.0
+    offset = place.start + 1 - placed.hunk.old_start if placed.hunk.old_count else 0
+    if offset:
+        notes.append(f"the tree has it {abs(offset)} lines {'below' if offset > 0 else 'above'}")
+    if rebuilt.off_counts:
+        confidence *= 0.5
+        notes.append(
+            f"the header counts {placed.hunk.new_count} new lines, {placed.hunk.new_count + rebuilt.off_counts} were "
+            "found: the tree and C's structure were believed"
+        )
+    odd = [item for item in rebuilt.left_out if item.text.strip()]
+    inner = [item for item in odd if _is_inside(item, lines, placed.items)]
+    for item in inner:
+        confidence *= 0.8
+        notes.append(f"context of line {item.number} differs from the tree, whose line was taken (fuzz)")
+    if place.rivals:
+        confidence /= 1 + place.rivals
+        notes.append(f"{place.rivals} other places fit as well")
+    hunk = placed.hunk
+    return RepairedHunk(
+        placed.path,
+        hunk.number,
+        hunk.header,
+        hunk.section,
+        hunk.old_start,
+        place.start + 1,
+        lines,
+        confidence,
+        notes=tuple(notes),
+    )
+
+
+def _is_inside(item: Item, lines: Sequence[RepairedLine], items: Sequence[Item]) -> bool:
+    """Whether an item that was left out stood where the hunk's lines stand, and not behind it as a footer does."""
+    old = new = 0
+    for other in items:
+        if other.number == item.number:
+            break
+        old, new = old + (other.mark != "+"), new + (other.mark != "-")
+    return old < sum(line.mark != "+" for line in lines) or new < sum(line.mark != "-" for line in lines)
+
+
+def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: str, is_c: bool) -> RepairedHunk:
+    hunk, best = placed.hunk, placed.best
+    lines, old, new = unplaced_lines(hunk, placed.items, target.file, found, is_c)
+    return RepairedHunk(
+        path=placed.path,
+        number=hunk.number,
+        header=hunk.header,
+        section=hunk.section,
+        old_start=hunk.old_start,
+        start=None,
+        lines=lines,
+        confidence=0.0,
+        reason=reason,
+        notes=(f"{old} old and {new} new lines are lost",) if old or new else (),
+        nearest=(best.start + 1, tuple(target.file.lines[best.start : best.end])) if best and best.matched else None,
+    )
+
+
+def _reason(placed: PlacedHunk, target: Target, tree: TreeFiles, needs: str) -> str:
+    """Why a hunk has no place in the tree."""
+    why = _misfit(placed, target, tree)
+    return f"{why}; it needs {needs}" if needs else why
+
+
+def _misfit(placed: PlacedHunk, target: Target, tree: TreeFiles) -> str:
+    if not target.exists:
+        return f"{tree.name} has no {target.path}"
+    wanted = old_items(placed.items)
+    absent = [item for item, text in wanted if text not in target.file.at]
+    best = placed.best
+    if absent:
+        shown = " ".join(absent[0].text.split())[:60]
+        verb = "is" if len(absent) == 1 else "are"
+        return f"{len(absent)} of its {len(wanted)} old lines {verb} nowhere in the file, first: {shown!r}"
+    if best is not None and best.matched < best.total:
+        return f"only {best.matched} of its {best.total} old lines stand together (line {best.start + 1})"
+    if best is not None:
+        return f"its lines stand together (line {best.start + 1}), but no reading accounts for all of them"
+    return "the file is shorter than the hunk"
+
+
+def _headers(target: Target) -> tuple[str, ...]:
+    path = target.path
+    old = NO_FILE if target.is_new else f"a/{path}"
+    new = NO_FILE if target.is_gone else f"b/{path}"
+    lines = [f"diff --git a/{path} b/{path}"]
+    if target.is_new:
+        lines.append("new file mode 100644")
+    elif target.is_gone:
+        lines.append("deleted file mode 100644")
+    return (*lines, f"--- {old}", f"+++ {new}")
+
+
+def _hunk_text(hunk: RepairedHunk, old_start: int, new_start: int) -> Iterator[str]:
+    old, new = hunk.old_count, hunk.new_count
+    section = f" {hunk.section}" if hunk.section else ""
+    # a side without lines is counted from the line before
+    first = old_start if old else max(old_start - 1, 0), new_start if new else max(new_start - 1, 0)
+    yield f"@@ -{first[0]},{old} +{first[1]},{new} @@{section}"
+    for line in hunk.lines:
+        yield line.mark + line.text
+
+
+def _diff_text(files: Sequence[RepairedFile], *, placed: bool) -> str:
+    """The hunks that have a place, or those that have none, as a diff."""
+    out: list[str] = []
+    for file in files:
+        chosen = [hunk for hunk in file.hunks if (hunk.start is not None) == placed and _changes(hunk)]
+        if not chosen:
+            continue
+        out += file.headers
+        delta = 0
+        for hunk in chosen:
+            out += _hunk_text(hunk, start := hunk.start or hunk.old_start, start + delta)
+            delta += hunk.new_count - hunk.old_count
+    return "".join(f"{line}\n" for line in out)
+
+
+def _changes(hunk: RepairedHunk) -> bool:
+    return any(line.mark != " " for line in hunk.lines)
+
+
+def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: float = THRESHOLD) -> Repair:
+    """The repair that these files' hunks make."""
+    hunks = [hunk for file in files for hunk in file.hunks]
+    placed = [hunk for hunk in hunks if hunk.start is not None]
+    confidence = min((hunk.confidence for hunk in placed), default=0.0)
+    refusal = ""
+    if not placed:
+        refusal = "no hunk has a place in this tree"
+    else:
+        doubtful = [hunk for hunk in placed if hunk.confidence < threshold]
+        if doubtful:
+            worst = min(doubtful, key=lambda hunk: hunk.confidence)
+            refusal = (
+                f"hunk {worst.header} of {worst.path} (line {worst.number} of the text) is only "
+                f"{worst.confidence:.0%} sure, {threshold:.0%} is wanted"
+            )
+    grade = weakest([hunk.grade for hunk in placed])
+    diff = "" if refusal else _diff_text(files, placed=True)
+    return Repair(files, diff, _diff_text(files, placed=False), grade, confidence, refusal, tuple(notes))
+
+
+def new_content(file: RepairedFile, old: bytes | None) -> bytes | None:
+    """The file with its placed hunks applied to ``old``; None where they delete it."""
+    if "+++ /dev/null" in file.headers:
+        return None
+    lines = (old or b"").decode("utf-8", "surrogateescape").split("\n")
+    ends = not lines[-1]
+    if ends:
+        lines.pop()
+    for hunk in reversed([hunk for hunk in file.hunks if hunk.start is not None]):
+        start = (hunk.start or 1) - 1
+        lines[start : start + hunk.old_count] = [line.text for line in hunk.lines if line.mark != "-"]
+    return ("\n".join(lines) + "\n" * ends).encode("utf-8", "surrogateescape")

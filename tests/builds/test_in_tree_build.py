@@ -1,0 +1,222 @@
+"""A tree of the old kind: no O=, scripts/Configure's targets, built in a copy of its source; without a container."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.builds import recipe
+from harness.builds.kernel_build import BuildFailed, BuildRequest, KernelBuilder, object_of
+from harness.model.build import Fragment
+from harness.model.era import ConfigDialect, Era, Toolchain
+from harness.model.errors import UserError
+from tests.fake.containers import LocalRunner, fake_image
+
+# Its compiler is cp; "warn" and "fail" in a file's text make it say so.
+MAKEFILE = """
+VERSION = 2
+ifneq ($(O),)
+$(error there is no O= yet)
+endif
+oldconfig:
+	@read answer; sed 's/=$$/=n/' .config >.config.new; mv .config.new .config; echo "asked: $$answer"
+	@grep -q CONFIG_LOST .config && sed -i '/CONFIG_LOST/d' .config || :
+dep:
+	@touch .hdepend
+scripts prepare: .hdepend
+	@echo '  Preparing $@'
+%.o: %.c
+	@echo "  CC     $@"; echo $@ >>compiled
+	@! grep -q warn $< || echo "$<:1: warning: unused variable"
+	@! grep -q fail $< || { echo "$<:1: error: parse error before ';'"; exit 1; }
+	@cp $< $@
+bzImage: mm/a.o mm/b.o
+	@mkdir -p arch/i386/boot; cat $^ >arch/i386/boot/bzImage; cp arch/i386/boot/bzImage vmlinux
+"""
+CONFIG_IN = """
+bool 'Wanted' CONFIG_WANTED
+dep_bool 'Lost' CONFIG_LOST $CONFIG_MISSING
+"""
+ERA = Era(
+    "old", "gcc", "i386", "arch/i386/boot/bzImage", "bzImage", "pc", "max", (), (), (), (),
+    dialect=ConfigDialect.CONFIGURE, in_tree=True,
+)  # fmt: skip
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The checked-out tree."""
+    files = {
+        "Makefile": MAKEFILE,
+        ".git": "gitdir: /nowhere\n",
+        "mm/a.c": "a\n",
+        "mm/b.c": "b\n",
+        "arch/i386/config.in": CONFIG_IN,
+        "arch/alpha/config.in": "bool 'Lost' CONFIG_LOST\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> KernelBuilder:
+    """A builder whose container is this machine."""
+    return KernelBuilder(LocalRunner(tmp_path / "runs"), tmp_path / "cache")
+
+
+def request_for(
+    source: Path, options: Sequence[tuple[str, str]] = (("WANTED", "y"),), tree_id: str = "1"
+) -> BuildRequest:
+    """A build of the fake tree."""
+    toolchain = Toolchain("gcc", "bookworm", ("gcc",), "", ())
+    fragment = Fragment("wanted", tuple(options), "wanted.config")
+    return BuildRequest(
+        "old", tree_id, 0, source, source.parent / "out", ERA, toolchain, fake_image(toolchain), (fragment,), 2, 512
+    )
+
+
+def told(_: str) -> None:
+    """Progress that nobody reads."""
+
+
+def compiled(request: BuildRequest) -> list[str]:
+    """Objects compiled since the last question."""
+    path = request.out / "compiled"
+    names = path.read_text().split() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return sorted(names)
+
+
+def edit(path: Path, text: str) -> None:
+    """As a checkout of another prefix writes a file."""
+    path.unlink(missing_ok=True)
+    path.write_text(text)
+    later = time.time() + 2
+    os.utime(path, (later, later))
+
+
+def test_the_source_stays_as_it_is_and_only_what_changed_is_compiled_again(
+    source: Path, builder: KernelBuilder
+) -> None:
+    request = request_for(source)
+    before = sorted(source.rglob("*"))
+    kernel = builder.build(request, told)
+    assert sorted(source.rglob("*")) == before
+    assert kernel.image.read_text() == "a\nb\n" and not kernel.incremental
+    assert kernel.config.obtained == (("WANTED", "y"),)
+    assert compiled(request) == ["mm/a.o", "mm/b.o"]
+    assert not (request.out / ".git").exists()
+
+    edit(source / "mm/b.c", "patched\n")
+    patched = builder.build(replace(request, tree_id="2", patches=1), told)
+    assert patched.image.read_text() == "a\npatched\n" and patched.incremental
+    assert compiled(request) == ["mm/b.o"]
+
+
+def test_a_file_that_a_patch_removes_is_removed_from_the_copy(source: Path, builder: KernelBuilder) -> None:
+    for name in ("gone", "link"):
+        (source / f"mm/{name}.c").write_text(name)
+    request = request_for(source)
+    builder.build(request, told)
+    assert (request.out / "mm/gone.c").is_file()
+    (source / "mm/gone.c").unlink()
+    (source / "mm/link.c").unlink()
+    (source / "mm/link.c").symlink_to("a.c")
+    builder.build(replace(request, tree_id="2"), told)
+    assert not (request.out / "mm/gone.c").exists()
+    assert (request.out / "mm/a.o").is_file(), "objects stay"
+    assert (request.out / "mm/link.c").is_symlink()
+
+
+def test_a_copy_that_was_cut_short_is_made_again(source: Path, builder: KernelBuilder) -> None:
+    request = request_for(source)
+    builder.build(request, told)
+    # As a killed cp leaves it: short, and newer than its source.
+    (request.out / "mm/b.c").write_text("")
+    (request.out / "harness.files").rename(request.out / "harness.files.old")
+    assert builder.build(replace(request, tree_id="2"), told).image.exists()
+    assert (request.out / "mm/b.c").read_text() == "b\n"
+
+
+def test_links_left_in_the_output_folder_are_not_written_through(
+    source: Path, builder: KernelBuilder, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched\n")
+    request = request_for(source)
+    builder.build(request, told)
+    for name in ("mm/b.c", "harness.config", "harness.log", "harness.building"):
+        (request.out / name).unlink(missing_ok=True)
+        (request.out / name).symlink_to(victim)
+    edit(source / "mm/b.c", "new\n")
+    builder.build(replace(request, tree_id="2"), told)
+    assert victim.read_text() == "untouched\n"
+    assert (request.out / "mm/b.c").read_text() == "new\n" and not (request.out / "mm/b.c").is_symlink()
+
+
+def test_a_dropped_option_is_named_with_the_dependency_of_its_own_architecture(
+    source: Path, builder: KernelBuilder
+) -> None:
+    with pytest.raises(UserError, match=r"CONFIG_LOST=y became n \(unmet dependency: MISSING\)"):
+        builder.build(request_for(source, (("WANTED", "y"), ("LOST", "y"))), told)
+
+
+def test_some_objects_only_each_by_itself(source: Path, builder: KernelBuilder) -> None:
+    edit(source / "mm/b.c", "warn fail\n")
+    edit(source / "mm/c.c", "warn\n")
+    request = request_for(source)
+    result = builder.compile(request, ("mm/a.o", "mm/b.o", "mm/c.o", "mm/none.o"), told)
+    a, b, c, none = result.objects
+    assert (a.error, a.warnings) == ("", ())
+    assert (b.error, b.warnings) == ("mm/b.c:1: error: parse error before ';'", ("mm/b.c:1: warning: unused variable",))
+    assert (c.error, c.warnings) == ("", ("mm/c.c:1: warning: unused variable",))
+    assert "No rule to make target" in none.error
+    assert result.config.has("WANTED")
+    # A second time too: a warning is told by a compiler that runs.
+    assert builder.compile(request, ("mm/c.o",), told).objects == (c,)
+    assert builder.cached(request) is None and builder.known_failure(request) is None
+    with pytest.raises(BuildFailed, match=r"mm/b\.c:1: error: parse error"):
+        builder.build(request, told)
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/x.o", "../x.o", "mm/../x.o", "mm/x.c", "-f.o", "mm/x.o;true.o", "a b.o", "x.o\n", ""]
+)
+def test_what_is_no_object_is_refused(source: Path, builder: KernelBuilder, path: str) -> None:
+    with pytest.raises(UserError, match="is not an object below"):
+        builder.compile(request_for(source), (path,), told)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("mm/rmap.c", "mm/rmap.o"),
+        ("arch/i386/kernel/entry.S", "arch/i386/kernel/entry.o"),
+        ("include/linux/mm.h", None),
+        ("Makefile", None),
+        ("mm/x.c;true.c", None),
+        (".c", None),
+    ],
+)
+def test_the_object_of_a_source_file(path: str, name: str | None) -> None:
+    assert object_of(path) == name
+
+
+def test_todays_dialect_is_what_it_was() -> None:
+    today = replace(ERA, dialect=ConfigDialect.ALLCONFIG, in_tree=False)
+    configure = "make -C /source O=/out ARCH=x KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
+    assert recipe.configure(today, "ARCH=x") == configure
+    assert recipe.build(today, "ARCH=x", 4) == "rm -f /out/.version && make -C /source O=/out ARCH=x -j4 bzImage"
+    # In the tree, with a configuration program that takes the requests: both are the era's to say.
+    assert recipe.configure(replace(today, in_tree=True), "ARCH=x").endswith(
+        "make -C /out ARCH=x KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
+    )
