@@ -63,7 +63,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A hunk's pieces, with what it cost to believe them and how sure they are against the next best reading.
+    """A hunk's pieces, with what it cost to believe them and their share of the odds among all readings found.
 
     ``left_out`` are the items that were taken for no part of the hunk; ``off_counts`` says by how many lines the new
     side differs from the header's count; ``unsure`` are the indexes of the pieces where readings of about the same cost
@@ -72,15 +72,10 @@ class Rebuilt:
 
     pieces: tuple[Piece, ...]
     cost: float
-    margin: float
+    sure: float
     left_out: tuple[Item, ...]
     off_counts: int
     unsure: frozenset[int]
-
-    @property
-    def sure(self) -> float:
-        """The share of the best reading among the two best, as their costs' odds."""
-        return 1.0 if math.isinf(self.margin) else 1.0 / (1.0 + math.exp(-1.5 * self.margin))
 
     @property
     def lost(self) -> int:
@@ -177,7 +172,7 @@ def _plain(items: Sequence[Item], frame: Frame) -> Rebuilt:
             mark = item.mark if item.mark == "-" else " "
             pieces.append(Piece(mark, frame.window[at], item.text, item.number, item.wrapped))
             at += 1
-    return Rebuilt(tuple(pieces), 0.0, math.inf, (), 0, frozenset())
+    return Rebuilt(tuple(pieces), 0.0, 1.0, (), 0, frozenset())
 
 
 def rebuild(items: Sequence[Item], frame: Frame, effort: Effort) -> Rebuilt | None:
@@ -557,12 +552,14 @@ def _chosen(ends: list[_Node], frame: Frame) -> Rebuilt | None:
     winner = ends[0]
     pieces, left = _trace(winner)
     rivals = [node for node in ends[1:] if node.digest != winner.digest]
-    margin = rivals[0].cost - winner.cost if rivals else math.inf
+    # one reading may be reached in several ways: each counts once, at its cheapest
+    margins = {node.digest: node.cost - winner.cost for node in reversed(rivals)}
+    sure = 1.0 / (1.0 + sum(math.exp(-1.5 * margin) for margin in margins.values()))
     unsure: set[int] = set()
     for rival in rivals:
         if rival.cost - winner.cost < 4.0:
             unsure |= _differences(pieces, _trace(rival)[0])
-    return Rebuilt(tuple(pieces), winner.cost, margin, tuple(left), winner.new - frame.new_count, frozenset(unsure))
+    return Rebuilt(tuple(pieces), winner.cost, sure, tuple(left), winner.new - frame.new_count, frozenset(unsure))
 
 
 def _differences(pieces: Sequence[Piece], others: Sequence[Piece]) -> set[int]:

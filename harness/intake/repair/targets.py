@@ -101,7 +101,7 @@ def _target(file: DamagedFile, tree: str, load: Load) -> Target:
     check_path(path, where)
     _check_git_headers(path, file.git_headers, where)
     first = file.hunks[0]
-    adds_all = lines is None and first.old_start == first.old_count == 0
+    adds_all = first.old_start == first.old_count == 0 and (lines is None or bool(lines.lines))
     is_new = file.old == NO_FILE or adds_all or any(line.startswith("new file") for line in file.git_headers)
     is_gone = file.new == NO_FILE or any(line.startswith("deleted file") for line in file.git_headers)
     hunks = [PlacedHunk(hunk, path, hunk.items, None, None) for hunk in file.hunks]

@@ -10,7 +10,10 @@ from difflib import SequenceMatcher
 from harness.intake.repair.c_layout import Guess
 from harness.intake.repair.damaged_diff import Item
 
+MAX_REMOVED = 40  # removed lines that a line of a file that is not C is compared with
+MAX_COMPARED = 200  # characters of them
 _RUN = re.compile(r"\t|  ")
+_LABEL = re.compile(r" \w+:$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ def survey(pairs: Iterable[tuple[Item, str]], added: Iterable[Item]) -> Survey:
     for item in added:
         if item.text.startswith("\t") or item.text.startswith("    "):
             leading.add(True)
-        elif item.text[:1] == " " and item.text[1:2] not in ("", " ", "*"):
+        elif item.text[:1] == " " and item.text[1:2] not in ("", " ", "*") and not _LABEL.match(item.text):
             one_blank += 1
         if _RUN.search(item.text.strip()):
             inner.add(True)
         if item.text.strip() and item.text != item.text.rstrip():
             trailing.add(True)
     verdict = leading.verdict if leading.verdict is not None else context_leading.verdict
+    if verdict is None and one_blank:
+        verdict = False  # nobody indents by one blank
     flat = inner.verdict if inner.verdict is not None else (False if verdict is False else None)
     is_expanded = tabs_gone > 0 and other == 0
     counts_mark = 2 * with_mark > tabs_gone
@@ -140,10 +145,11 @@ def guess_plain(text: str, *, indented: bool | None, removed: Sequence[str], bef
     if not squeezed:
         return Guess("", 0.95, "a blank line")
     best, share = None, 0.6
-    for line in removed:
-        alike = SequenceMatcher(None, " ".join(line.split()), squeezed, autojunk=False).ratio()
-        if alike > share:
-            best, share = line, alike
+    matcher = SequenceMatcher(None, "", squeezed[:MAX_COMPARED], autojunk=False)
+    for line in removed[:MAX_REMOVED]:
+        matcher.set_seq1(" ".join(line.split())[:MAX_COMPARED])
+        if matcher.real_quick_ratio() > share and matcher.quick_ratio() > share and matcher.ratio() > share:
+            best, share = line, matcher.ratio()
     if best is not None:
         body = best.strip() if " ".join(best.split()) == squeezed else squeezed
         return Guess(_indent(best) + body, 0.8, "as the removed line")
