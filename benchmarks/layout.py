@@ -1,6 +1,6 @@
 """How well the whitespace of added C lines is predicted, with the commits of a git history as the truth.
 
-    python -m benchmarks.layout GIT-DIR [PATH ...] [--commits N] [--since DATE] [--until DATE] [--half even|odd]
+    python -m benchmarks.layout GIT-DIR [PATH ...] [--commits N] [--since DATE] [--until DATE]
 
 Every line that a commit adds to a .c or .h file is flattened (blanks at its ends lost, runs of blanks one space; only
 whether it was indented is kept, unless --unknown) and guessed from the lines before it: the old file's, and the new
@@ -57,13 +57,10 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=300)
     parser.add_argument("--since", default="2002-01-01")
     parser.add_argument("--until", default="2008-10-09")
-    parser.add_argument("--half", choices=("even", "odd", "all"), default="all", help="by the commit id's second digit")
     parser.add_argument("--unknown", action="store_true", help="not even known: whether a line was indented")
     options = parser.parse_args()
     span = (f"--since={options.since}", f"--until={options.until}")
     ids = git(options.directory, "log", "--no-merges", "--format=%H", *span, "HEAD", "--", *options.paths).split()
-    if options.half != "all":
-        ids = [name for name in ids if int(name[:2], 16) % 2 == (options.half == "odd")]
     step = max(1, len(ids) // options.commits)
     counts: Counter[str] = Counter()
     reasons: dict[str, list[int]] = defaultdict(lambda: [0, 0])

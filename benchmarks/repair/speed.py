@@ -13,15 +13,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.trees.git_objects import GitObjects
-from harness.trees.tree_files import GitTreeFiles
-
 from benchmarks.repair.cases import Case
 from benchmarks.repair.compare import damaged_text
 from benchmarks.repair.history import ENVIRONMENT
 from harness.intake.repair import repair_diff
 from harness.model.errors import HarnessError
 from harness.model.tree import TreeFiles
+from harness.trees.git_objects import GitObjects
+from harness.trees.tree_files import GitTreeFiles
 
 ROUNDS = 5
 

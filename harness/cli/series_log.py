@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from harness.cli.output import safe
 from harness.intake.touched_functions import patch_functions
@@ -26,6 +27,12 @@ def _numbers(indexes: Sequence[int]) -> str:
         else:
             parts.append([index])
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in parts)
+
+
+def _missing(series: Series) -> Iterator[tuple[int, str, str]]:
+    """(index, title, message id) of each missing member; a port's series knows neither of the latter."""
+    facts = zip_longest(series.missing, series.missing_titles, series.missing_ids, fillvalue="")
+    return ((int(index), str(title), str(mail_id)) for index, title, mail_id in facts)
 
 
 def version_words(series: Series) -> str:
@@ -101,7 +108,7 @@ def series_lines(series: Series) -> Iterator[str]:
         yield from patch_lines(patch)
     if series.missing:
         yield f"missing: {safe(missing_words(series))}"
-        for index, title, mail_id in zip(series.missing, series.missing_titles, series.missing_ids, strict=True):
+        for index, title, mail_id in _missing(series):
             if title or mail_id:
                 yield f"  {index}  {safe(title) or '?'}" + (f"  <{safe(mail_id)}>" if mail_id else "")
     for older in series.older:
@@ -157,8 +164,7 @@ def series_object(series: Series) -> dict[str, object]:
         },
         "patches": [patch_object(patch) for patch in series.patches],
         "missing": [
-            {"index": index, "title": title, "message_id": mail_id}
-            for index, title, mail_id in zip(series.missing, series.missing_titles, series.missing_ids, strict=True)
+            {"index": index, "title": title, "message_id": mail_id} for index, title, mail_id in _missing(series)
         ],
         "prerequisites": list(series.prerequisites),
         "notes": list(series.notes),

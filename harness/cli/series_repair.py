@@ -14,9 +14,10 @@ from harness.cli.output import print_rows, safe, write_file
 from harness.intake.repair import THRESHOLD, Repair, RepairedHunk, concluded
 from harness.intake.repair.patch_mail import patch_mail
 from harness.model.errors import UserError
-from harness.model.series import Patch
+from harness.model.series import Patch, Series
 from harness.reports.repair_text import HUNK_COLUMNS, around, beside_tree, guesses, hunk_rows, notes_of
 from harness.reports.terminal import listener_for
+from harness.runs.compiling import compile_touched
 from harness.runs.repairing import RepairedPatch, repair_series, series_to_repair, why_refused
 from harness.runs.tree_files import tree_files
 from harness.runs.workshop import Workshop
@@ -34,6 +35,8 @@ from harness.runs.workshop import Workshop
 @click.option("--threshold", type=click.FloatRange(0, 1), default=THRESHOLD, show_default=True,
               help="Refuse where a hunk's lines are less sure than this.")  # fmt: skip
 @click.option("--interactive", is_flag=True, help="Show each guessed line, to accept, change or refuse it.")
+@click.option("--compile", "compiles", is_flag=True, help="Compile the files it touches with the tree's compiler, "
+              "without and with the patches (TREE must be a name).")  # fmt: skip
 def repair_command(
     source: str,
     tree: str,
@@ -42,12 +45,13 @@ def repair_command(
     partial: bool,
     threshold: float,
     interactive: bool,
+    compiles: bool,
 ) -> int:
     """Rebuild damaged patches of SERIES (a name, or a source of mail) with the help of the tree they were made for.
 
     Context and removed lines come from the tree; of added lines whitespace and lost braces are restored, never a
     statement. Every change is graded: proved by the tree, implied by the counts, or guessed. Nothing is written when
-    a hunk has no place, or is less sure than the threshold.
+    a hunk has no place, or is less sure than the threshold (exit code 2).
     """
     if interactive and not sys.stdin.isatty():
         raise click.UsageError("--interactive needs a terminal to ask on")
@@ -75,7 +79,25 @@ def repair_command(
         left = output.with_name(f"{output.name}.rej")
         write_file(left, rejected)
         click.echo(f"without a place: {safe(str(left))}")
-    return 0
+    return _compile(tree, series, done) if compiles else 0
+
+
+def _compile(tree: str, series: Series, done: Sequence[RepairedPatch]) -> int:
+    """Says which of the touched files compile; 1 where the patches broke one."""
+    patches = [
+        replace(one.patch, diff=one.repair.diff, damage="", files=tuple(file.path for file in one.repair.files))
+        for one in done
+    ]
+    with listener_for(sys.stderr) as listener:
+        compiled = compile_touched(Workshop(listener), tree, series, patches)
+    if not compiled:
+        click.echo("nothing to compile: no C file is touched")
+    for one in compiled:
+        told = f"does not compile: {safe(one.after)}" if one.after else "compiles"
+        click.echo(f"{one.path}  {told}" + (f" (nor without the patches: {safe(one.before)})" if one.before else ""))
+        for warning in one.warnings:
+            click.echo(f"  new warning: {safe(warning)}")
+    return int(any(one.is_broken for one in compiled))
 
 
 def _doubtful(repair: Repair, threshold: float) -> list[RepairedHunk]:

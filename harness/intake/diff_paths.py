@@ -48,8 +48,8 @@ def header_path(text: str) -> str:
     return _TIME.sub("", text.split("\t", 1)[0]).rstrip(" ")
 
 
-def _refusal(path: str) -> str | None:
-    """Why no patch may touch ``path``, or None."""
+def path_refusal(path: str) -> str | None:
+    """Why no patch may touch ``path`` (as a header names it, first folder included), or None."""
     if len(path) > MAX_PATH:
         return f"path longer than {MAX_PATH} characters"
     if "\r" in path:
@@ -105,21 +105,21 @@ def _header_refusal(line: str) -> str | None:
             path = header_path(rest)
             if path == NO_FILE:
                 return "carriage return in a path" if "\r" in rest else None
-            why = "carriage return in a path" if "\r" in rest else _refusal(path)
+            why = "carriage return in a path" if "\r" in rest else path_refusal(path)
             if why is None and "/" not in path:
                 why = "path without a leading directory (-p1 is needed)"
             return f"{why}: {_shown(path)}" if why else None
     for prefix in _BARE:
         if line.startswith(prefix):
             path = _unquote(line[len(prefix) :])
-            why = _refusal(path)
+            why = path_refusal(path)
             return f"{why}: {_shown(path)}" if why else None
     if line.startswith("diff --git "):
         rest = line[len("diff --git ") :]
         quoted = [_unquote(match[0]) for match in _QUOTED.finditer(rest)]
         # two names with blanks cannot be told apart here, but a bad component is bad in either reading
         for path in [*quoted, *_QUOTED.sub("", rest).split(" ")]:
-            if path and path != NO_FILE and (why := _refusal(path)):
+            if path and path != NO_FILE and (why := path_refusal(path)):
                 return f"{why}: {_shown(path)}"
     match = _MODE.match(line)
     if match and (why := _mode_refusal(match[1])):
@@ -161,7 +161,7 @@ def check_headers(lines: Sequence[str], first: int, where: Where) -> None:
         elif line.rstrip() == "GIT binary patch" or (line.startswith("Binary files ") and line.endswith(" differ")):
             why = "binary patch"
         elif line.startswith("Index: ") and after.startswith("==="):
-            why = _refusal(header_path(line[7:].strip()))
+            why = path_refusal(header_path(line[7:].strip()))
         git_lines -= 1
         if why:
             raise UserError(f"patch refused: {why}", where=where(first + at), remedy="remove that part of the patch")
@@ -169,7 +169,7 @@ def check_headers(lines: Sequence[str], first: int, where: Where) -> None:
 
 def check_path(path: str, where: str) -> None:
     """Refuses a path below the tree's root that no patch may touch. Raises UserError naming it."""
-    if why := _refusal(path):
+    if why := path_refusal(path):
         raise UserError(f"patch refused: {why}: {_shown(path)}", where=where, remedy="remove that part of the patch")
 
 

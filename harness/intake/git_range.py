@@ -10,8 +10,19 @@ from harness.model.errors import UserError
 
 MAX_COMMITS = 4096
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./~^+-]*")
-# neither the user's nor the repository's configuration may change the text or run a program
-_SETTINGS = ("-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "core.fsmonitor=false")
+# neither the user's nor the repository's configuration may change the text or run a program; the folder is the one that
+# was named, whoever owns it
+_SETTINGS = tuple(
+    word
+    for setting in (
+        "safe.directory=*",
+        "diff.noprefix=false",
+        "diff.mnemonicPrefix=false",
+        "core.fsmonitor=false",
+        "protocol.allow=never",  # objects that a partial clone lacks are not fetched
+    )
+    for word in ("-c", setting)
+)
 _OPTIONS = (
     "--stdout",
     "--numbered",
@@ -56,11 +67,14 @@ def mails_of_range(folder: Path, first: str, last: str) -> bytes:
     try:
         with git.Repo(folder, expand_vars=False) as repository:
             span = f"{first}..{last}"
-            count = int(repository.git.rev_list("--count", "--no-merges", "--end-of-options", span))
+            # a bare repository without a config file is taken for one with a work tree by GitPython
+            start = ["git", *_SETTINGS, f"--git-dir={repository.git_dir}"]
+            listing = [*start, "rev-list", "--count", "--no-merges", "--end-of-options", span]
+            count = int(str(repository.git.execute(listing)))
             if not 0 < count <= MAX_COMMITS:
                 raise UserError(f"{count} commits in the range, 1 to {MAX_COMMITS} can be read", where=where)
             data = repository.git.execute(
-                ["git", *_SETTINGS, "format-patch", *_OPTIONS, "--end-of-options", span],
+                [*start, "format-patch", *_OPTIONS, "--end-of-options", span],
                 stdout_as_string=False,
                 kill_after_timeout=120,
             )

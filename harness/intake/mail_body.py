@@ -21,6 +21,7 @@ from harness.model.errors import UserError
 
 MAX_MAIL = 16 * 1024 * 1024  # bytes of one message, and of what an attachment of it unpacks to
 MAX_LINE = 64 * 1024  # characters of one body line; no kernel source line is near
+MAX_LINES = 1_000_000  # of one body; a whole release's patch has fewer
 MAX_PARTS = 256  # MIME parts of one message
 MAX_INSIDE = 8  # messages within messages
 
@@ -61,7 +62,12 @@ class Body:
 
 
 def split_lines(raw: bytes, where: str) -> tuple[str, ...]:
-    """Lines of a text; CRLF counts as the transport's only where every line has it. Raises UserError for a long one."""
+    """Lines of a text; CRLF counts as the transport's only where every line has it.
+
+    Raises UserError for a line that is too long, and for too many lines.
+    """
+    if raw.count(b"\n") > MAX_LINES:
+        raise UserError(f"more than {MAX_LINES:,} lines", where=where)
     if b"\r\n" in raw and raw.count(b"\r\n") == raw.count(b"\n"):
         raw = raw.replace(b"\r\n", b"\n")
     lines = raw.decode("utf-8", "surrogateescape").split("\n")

@@ -85,16 +85,32 @@ def _by_index(mails: Iterable[Mail]) -> tuple[dict[int, Mail], dict[int, Mail]]:
 _Key = tuple[int, bool, int, str]  # version, not RFC, total, sender
 
 
-def _related(one: Sequence[Mail], other: Sequence[Mail]) -> bool:
-    """Whether two postings are of one series: by sender, by thread, or by the title of a mail of each."""
-    if _sender(one[0]) == _sender(other[0]):
-        return True
-    ids = [{mail.message_id for mail in mails if mail.message_id} for mails in (one, other)]
-    if any(ids[1].intersection(mail.references) for mail in one) or any(
-        ids[0].intersection(mail.references) for mail in other
-    ):
-        return True
-    return bool({mail.subject.title.casefold() for mail in one} & {mail.subject.title.casefold() for mail in other})
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """By what a posting's mails are known to be of the same series as another's."""
+
+    sender: str
+    ids: frozenset[str]
+    answers: frozenset[str]
+    titles: frozenset[str]
+
+    @classmethod
+    def of(cls, mails: Sequence[Mail]) -> _Marks:
+        return cls(
+            _sender(mails[0]),
+            frozenset(mail.message_id for mail in mails if mail.message_id),
+            frozenset(id_ for mail in mails for id_ in mail.references),
+            frozenset(mail.subject.title.casefold() for mail in mails),
+        )
+
+    def related(self, other: _Marks) -> bool:
+        """Whether sender, thread or the title of a mail of each is the same."""
+        return (
+            self.sender == other.sender
+            or not self.answers.isdisjoint(other.ids)
+            or not other.answers.isdisjoint(self.ids)
+            or not self.titles.isdisjoint(other.titles)
+        )
 
 
 def _whole(key: _Key, mails: Sequence[Mail]) -> list[Posting]:
@@ -131,7 +147,8 @@ def numbered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
     key = rivals[0]
     posting, *older = _whole(key, groups[key])
     earlier = [k for k in sorted(groups, reverse=True) if k != key]
-    strangers = [k for k in earlier if not _related(groups[key], groups[k])]
+    marks = _Marks.of(groups[key])
+    strangers = {k for k in earlier if not _Marks.of(groups[k]).related(marks)}
     if posting.missing and 0 not in posting.mails:
         for k in earlier:
             ids = {mail.message_id for mail in groups[k]}
@@ -139,7 +156,9 @@ def numbered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
                 posting = replace(posting, mails={**_by_index(groups[k])[0], **posting.mails})
                 break
     older += [found for k in earlier if k not in strangers for found in _whole(k, groups[k])]
-    notes = [f"another series in {where}: {_named_mail(groups[k][0])}, of {k[2]}" for k in strangers[:MAX_NOTES]]
+    notes = [
+        f"another series in {where}: {_named_mail(groups[k][0])}, of {k[2]}" for k in sorted(strangers)[:MAX_NOTES]
+    ]
     return replace(posting, older=tuple(older), notes=tuple(notes))
 
 
@@ -219,9 +238,8 @@ def _unnumbered_posting(mails: Sequence[Mail], by_thread: bool) -> Posting | Non
     if by_thread:
         marked = [mail for mail in patches if mail.subject.is_patch]
         if marked:
-            notes = [
-                f"not taken: {_named_mail(mail)}, no [PATCH] in its subject" for mail in patches if mail not in marked
-            ]
+            others = [mail for mail in patches if not mail.subject.is_patch]
+            notes = [f"not taken: {_named_mail(mail)}, no [PATCH] in its subject" for mail in others]
             patches = marked
         if len(patches) > MAX_UNNUMBERED:
             raise UserError(f"more than {MAX_UNNUMBERED} patches without n/m", where=patches[0].path)
@@ -255,8 +273,9 @@ def _answered_posting(mails: Sequence[Mail], where: str) -> Posting | None:
     by_files: dict[frozenset[str], Mail] = {}
     for mail in patches:
         by_files[frozenset(line for line in mail.body if line.startswith("+++ "))] = mail
-    kept = [mail for mail in patches if any(mail is other for other in by_files.values())]
-    replaced = [mail for mail in patches if not any(mail is other for other in kept)]
+    last = {id(mail) for mail in by_files.values()}
+    kept = [mail for mail in patches if id(mail) in last]
+    replaced = [mail for mail in patches if id(mail) not in last]
     note = "a patch in an answer" if len(kept) == 1 else "patches in answers"
     subject = kept[0].subject
     if len(kept) == 1 and subject.index is not None:
@@ -288,10 +307,11 @@ def _not_taken(mails: Sequence[Mail], posting: Posting) -> tuple[str, ...]:
 def _ids_by_answers(mails: Sequence[Mail], posting: Posting) -> dict[int, str]:
     """Message ids of missing members that answers to them name: of "Re: [PATCH 3/9]" the mail it answers."""
     held = {mail.message_id for mail in mails}
+    missing = set(posting.missing)
     found: dict[int, str] = {}
     for mail in mails:
         subject = mail.subject
-        if not (subject.is_reply and subject.index in posting.missing and subject.total == posting.total):
+        if not (subject.is_reply and subject.index in missing and subject.total == posting.total):
             continue
         unknown = [id_ for id_ in mail.references if id_ not in held]
         if unknown and subject.index is not None:

@@ -12,6 +12,7 @@ from harness.intake.diff_paths import (
     check_diff_lines,
     check_headers,
     header_path,
+    path_refusal,
     stripped_path,
     touched_files,
 )
@@ -233,14 +234,14 @@ def _found_in_damage(lines: Sequence[str]) -> tuple[tuple[str, ...], int, int]:
     for at, line in enumerate(lines):
         after = lines[at + 1] if at + 1 < len(lines) else ""
         if line.startswith("@@ "):
-            if pending:
+            if pending and not path_refusal(pending):
                 files[stripped_path(pending)] = None
             in_hunks, pending = True, ""
         elif line.startswith(("diff -", "Index: ")):
             in_hunks, pending = False, header_path(line.split(" ")[-1].strip())
         elif line.startswith("--- ") and after.startswith("+++ "):
             new, old = header_path(after[4:]), header_path(line[4:])
-            files[stripped_path(old if new == NO_FILE else new)] = None
+            files[stripped_path(old if new == NO_FILE else new)] = None  # check_headers has seen them
             in_hunks, pending = False, ""
         elif in_hunks:
             added += line.startswith("+")
@@ -260,7 +261,7 @@ def _as_it_stands(mail: Mail, error: MalformedDiff) -> PatchText:
     text = prose(mail, message)
     notes = list(_stat_notes([*message, *below], dict.fromkeys(files, (0, 0)), counts=False))
     if not files and (stat := read_diffstat([*message, *below])):
-        files = tuple(path for path, _ in stat.files)
+        files = tuple(path for path, _ in stat.files if not path_refusal(path))
         notes.append("files named by the diffstat only")
     return PatchText(
         message=text,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.intake.diff_text import MalformedDiff
 from harness.intake.diffstat import disagreements, read_diffstat
-from harness.intake.mail import Mail
+from harness.intake.mail import Mail, printable
 from harness.intake.obfuscated import NOTE, hidden_address
 from harness.intake.ordering import Posting
 from harness.intake.patch_text import letter_text, patch_author, patch_title, split_patch
@@ -14,6 +16,11 @@ from harness.model.errors import UserError
 from harness.model.series import Patch, Provenance, Series
 
 _NO_TAGS = ("patch", "vger")
+
+
+def _shown(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, without what a terminal would obey."""
+    return tuple(dict.fromkeys(printable(text) for text in texts))
 
 
 def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: bool) -> Patch:
@@ -45,7 +52,7 @@ def _patch(index: int, total: int, mail: Mail, provenance: Provenance, damaged: 
         trailers=text.trailers,
         damage=text.damage,
         diff_line=text.diff_line,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_shown(notes),
     )
 
 
@@ -95,7 +102,9 @@ def _older(name: str, posting: Posting) -> Series | None:
             total=posting.total,
             patches=(),
             missing=tuple(range(1, posting.total + 1)),
-            notes=("cannot be read", *posting.notes),
+            missing_ids=("",) * posting.total,
+            missing_titles=("",) * posting.total,
+            notes=_shown(("cannot be read", *posting.notes)),
         )
 
 
@@ -134,8 +143,10 @@ def series_from(
         missing=posting.missing,
         missing_ids=tuple(ids.get(index, "") for index in posting.missing),
         missing_titles=tuple(titles[index - 1] if titles else "" for index in posting.missing),
-        prerequisites=prerequisites([whole, *(patch.message for patch in patches)], [patch.diff for patch in patches]),
+        prerequisites=_shown(
+            prerequisites([whole, *(patch.message for patch in patches)], [patch.diff for patch in patches])
+        ),
         older=tuple(older for posted in posting.older if (older := _older(name, posted))),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=_shown(notes),
         lists=tuple(dict.fromkeys(name for _, mail in sorted(posting.mails.items()) for name in mail.lists)),
     )

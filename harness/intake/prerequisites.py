@@ -52,7 +52,7 @@ def said_prerequisites(text: str) -> Iterator[str]:
         if found := _SAID.search(sentence):
             begin = max(0, min(found.start() - 40, len(sentence) - MAX_SENTENCE)) if len(sentence) > MAX_SENTENCE else 0
             shown = sentence[begin : begin + MAX_SENTENCE].strip()
-            yield f'said: "{shown}"'
+            yield f'said: "{shown}{"..." if begin + MAX_SENTENCE < len(sentence) else ""}"'
 
 
 def header_trees(lines: Sequence[str]) -> tuple[str, ...]:

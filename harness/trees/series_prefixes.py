@@ -160,8 +160,7 @@ def _as_told(told: str, patch: Patch) -> tuple[Applied, str]:
         most = max(offsets)
         moved = f"{len(offsets)} of {hunks} hunks, by up to {most} line{'s' if most > 1 else ''}"
     if patch.provenance is Provenance.REPAIRED:
-        count = len(patch.repairs)
-        mended = f"{count} repair{'s' if count != 1 else ''}"
+        mended = patch.repairs[0] if patch.repairs else "not said how"  # the summary stands first
         return Applied.REPAIRED, f"{mended}; with offset: {moved}" if moved else mended
     return (Applied.OFFSET, moved) if moved else (Applied.CLEAN, "")
 
@@ -174,7 +173,7 @@ def _because_left_out(patch: Patch, patches: Sequence[Patch], left_out: Sequence
 
 def _record_path(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> Path:
     """Applying equal patches to an equal base gives equal commits: it is done once."""
-    told = (f"{patch.digest} {patch.provenance} {len(patch.repairs)} {patch.subject}" for patch in patches)
+    told = (f"{patch.digest} {patch.provenance} {patch.repairs[:1]} {patch.subject}" for patch in patches)
     parts = ["2", base.tree, base.commit, base.subject, *told]  # 2: since prefixes have a detail
     return store.folder / "prefixes" / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
 

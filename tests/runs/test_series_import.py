@@ -232,7 +232,7 @@ def test_git_range(tmp_path: Path, workshop: Workshop) -> None:
 HOSTILE = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=HOSTILE, note=HOSTILE, ids=st.lists(HOSTILE, max_size=3))
 def test_series_file_reads_back_as_it_was(tmp_path: Path, title: str, note: str, ids: list[str]) -> None:
     folder = tmp_path / "x"

@@ -82,12 +82,12 @@ def test_how_far_an_offset_is(store: ObjectStore, content: TreeContent) -> None:
 
 
 def test_a_repaired_patch_stays_one(store: ObjectStore, content: TreeContent) -> None:
-    repaired = replace(patch(1, TOP), provenance=Provenance.REPAIRED, repairs=("line 3: indented", "line 4: indented"))
-    moved = replace(patch(2, END), provenance=Provenance.REPAIRED, repairs=("line 3: indented",))
+    repaired = replace(patch(1, TOP), provenance=Provenance.REPAIRED, repairs=("least sure line guessed", "indentation lost"))
+    moved = replace(patch(2, END), provenance=Provenance.REPAIRED, repairs=("least sure line proved",))
     applied = prefixes(store, baseline(store, content, ()), [repaired, moved])
     assert said(applied) == [
-        (Applied.REPAIRED, "2 repairs"),
-        (Applied.REPAIRED, "1 repair; with offset: 1 of 1 hunks, by up to 1 line"),
+        (Applied.REPAIRED, "least sure line guessed"),
+        (Applied.REPAIRED, "least sure line proved; with offset: 1 of 1 hunks, by up to 1 line"),
     ]
 
 

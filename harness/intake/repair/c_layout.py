@@ -23,7 +23,18 @@ from harness.intake.repair.c_code import (
     open_macro,
 )
 from harness.intake.repair.c_continuation import Question, choose, features
-from harness.intake.repair.c_line import LONGEST, TAB, blanks, columns, gaps, indent_of, lex, prose_gaps, squeeze
+from harness.intake.repair.c_line import (
+    LONGEST,
+    TAB,
+    blanks,
+    columns,
+    deeper,
+    gaps,
+    indent_of,
+    lex,
+    prose_gaps,
+    squeeze,
+)
 from harness.intake.repair.c_misfit import misfit_in_code, misfit_in_comment
 from harness.intake.repair.c_style import Spaced, Style, callee_before, continuations, nearest, open_bracket
 
@@ -192,21 +203,59 @@ _CASE = re.compile(r"(?:case\b.*|default ?):")
 
 _Placed = tuple[str, str, float]
 
+# Share of right answers of each rule over some 800 kernel commits of 2002 to 2008, as benchmarks/layout feeds them;
+# no commit counts more than fifteen times for a rule. What errors of the lines before cost is in it.
+_RIGHT = {
+    "not indented": 1.0,
+    "preprocessor line": 0.99,
+    "file level": 0.97,
+    "as the line above": 0.985,
+    "a level below the brace": 0.97,
+    "a level below 'if'": 0.97,
+    "a level below a header": 0.945,
+    "a level below 'case'": 0.8,
+    "closes a brace": 0.985,
+    "opens its body": 0.8,
+    "with its 'if'": 0.97,
+    "with its 'do'": 0.97,
+    "with its 'switch'": 0.65,
+    "as the case above": 0.8,
+    "as in the entry above": 0.65,
+    "a label": 0.9,
+    "as the comment line above": 0.985,
+    "under '/*'": 0.98,
+    "as the comment text above": 0.9,
+    "as the comment text below": 0.3,
+    "under the comment's text": 0.85,
+    "a comment line": 0.9,
+    "indented at file level": 0.25,
+    "as the continuation above": 0.7,
+    "closes a parenthesis": 0.4,
+    "after a header": 0.6,
+    "as an equal line": 0.82,
+    "as a line of another file": 0.8,
+    "as the removed line, shifted": 0.65,
+}
+
+
+def _placed(indent: str, why: str) -> _Placed:
+    return indent, why, _RIGHT[why]
+
 
 def _place(hints: _Hints, indented: bool | None) -> _Placed:
     """The indentation of the text, why, and how sure."""
     if indented is False:
-        return "", "not indented", 1.0
+        return _placed("", "not indented")
     layout, text = hints.layout, hints.text
     placed = _structure(hints)
     if indented and not placed[0]:
         if layout.comment is None and _LABEL.match(text):
             labels = [entry for _, entry in nearest(layout.style.labels, layout.fed, 20)]
             own = [entry.gap for entry in labels if entry.gap]
-            return (own[0] if own else " "), "a label", 0.9
+            return _placed((own[0] if own else " "), "a label")
         if text.startswith("*") and layout.comment is None:
-            return " ", "a comment line", 0.9
-        return "\t", "indented at file level", 0.6
+            return _placed(" ", "a comment line")
+        return _placed("\t", "indented at file level")
     return placed
 
 
@@ -219,63 +268,65 @@ def _structure(hints: _Hints) -> _Placed:
     if layout.comment is not None:
         return _in_comment(layout.comment, hints)
     if text[0] == "#" and layout.macro is None:
-        return "", "preprocessor line", 0.99
+        return _placed("", "preprocessor line")
     stack = code.stack
     top = stack[-1] if stack else None
     if text[0] == "}":
         for frame in reversed(stack):
             if frame.mark == "{":
-                return frame.indent, "closes a brace", 0.99
-        return "", "closes a brace", 0.9
+                return _placed(frame.indent, "closes a brace")
+        return _placed("", "closes a brace")
     if code.statement is not None or (top is not None and top.mark != "{"):
         moved = _moved(hints)
         if moved is not None:
             return moved
         return _continuation(hints, code.statement or _NO_STATEMENT._replace(indent=top.indent if top else ""))
     if text[0] == "{" and code.awaiting:
-        return code.awaiting[-1].indent, f"opens the body of '{code.awaiting[-1].word}'", 0.95
+        return _placed(code.awaiting[-1].indent, "opens its body")
     if code.awaiting:
         head = code.awaiting[-1]
-        return head.indent + unit, "a level below 'if'" if head.word == "if" else "a level below a header", 0.99
+        return _placed(
+            deeper(head.indent, unit), "a level below 'if'" if head.word == "if" else "a level below a header"
+        )
     word = re.match(r"\w*", text)
     if word is not None and word[0] == "else" and code.ended:
         for header in reversed(code.ended):
             if header.word == "if":
-                return header.indent, "with its 'if'", 0.98
+                return _placed(header.indent, "with its 'if'")
     if word is not None and word[0] == "while" and code.ended and code.ended[-1].word == "do":
-        return code.ended[-1].indent, "with its 'do'", 0.98
+        return _placed(code.ended[-1].indent, "with its 'do'")
     if top is None:
-        return "", "file level", 0.99
+        return _placed("", "file level")
     if top.kind in ("block", "switch"):
         if _CASE.match(text):
             if top.case is not None:
-                return top.case, "as the case above", 0.99
+                return _placed(top.case, "as the case above")
             if top.kind == "switch":
-                return top.indent, "with its 'switch'", 0.9
+                return _placed(top.indent, "with its 'switch'")
         if top.kind == "block" and _LABEL.match(text) and not text.startswith("default"):
             labels = nearest(layout.style.labels, layout.fed, 1)
             label = labels[0][1] if labels else None
-            return label.gap if label is not None else "", "a label", 0.95
+            return _placed(label.gap if label is not None else "", "a label")
     if top.inner is not None:
-        return top.inner, "as the line above", 0.99
+        return _placed(top.inner, "as the line above")
     if top.case is not None:
-        return top.case + unit, "a level below 'case'", 0.95
+        return _placed(deeper(top.case, unit), "a level below 'case'")
     if len(stack) > 1 and top.kind == "init" and stack[-2].child is not None and stack[-2].kind == "init":
-        return stack[-2].child, "as in the entry above", 0.9
-    return top.indent + unit, "a level below the brace", 0.98
+        return _placed(stack[-2].child, "as in the entry above")
+    return _placed(deeper(top.indent, unit), "a level below the brace")
 
 
 def _in_comment(comment: Comment, hints: _Hints) -> _Placed:
     text = hints.text
     if text[0] == "*":
         if comment.indent is not None and comment.star:
-            return comment.indent, "as the comment line above", 0.99
-        return blanks(comment.column + 1), "under '/*'", 0.97
+            return _placed(comment.indent, "as the comment line above")
+        return _placed(blanks(comment.column + 1), "under '/*'")
     if comment.indent is not None:
-        return comment.indent, "as the comment text above", 0.8
+        return _placed(comment.indent, "as the comment text above")
     if hints.after and hints.after[0].strip() and "*/" in "".join(hints.after) and not hints.ahead:
-        return indent_of(hints.after[0]), "as the comment text below", 0.8
-    return blanks(comment.column + 3), "under the comment's text", 0.6
+        return _placed(indent_of(hints.after[0]), "as the comment text below")
+    return _placed(blanks(comment.column + 3), "under the comment's text")
 
 
 def _same_blanks(hints: _Hints, indent: str) -> str:
@@ -303,15 +354,13 @@ def _moved(hints: _Hints) -> _Placed | None:
             previous = _previous(number, line)
             if previous is None or squeeze(previous) != above:
                 continue
-            found = line[number]
             now, then = indent_of(last), indent_of(previous)
-            if now == then:
-                return indent_of(found), why, 0.98
-            shift = columns(now) - columns(then)
-            column = columns(indent_of(found)) + shift
-            if column < 0:
-                continue
-            return blanks(column), why + ", shifted", 0.95
+            own = why == "as the removed line"
+            if now == then and not own:
+                return indent_of(line[number]), why, _RIGHT[why]
+            column = columns(indent_of(line[number])) + columns(now) - columns(then)
+            if own and now != then and column >= 0:
+                return blanks(column), why + ", shifted", _RIGHT[why + ", shifted"]
     return None
 
 
@@ -342,20 +391,20 @@ def _continuation(hints: _Hints, statement: Statement) -> _Placed:
     top = stack[-1] if stack else None
     unit = layout.style.unit
     if text[0] == "{" and (top is None or top.mark == "{"):
-        return statement.indent, "opens its body", 0.98
+        return _placed(statement.indent, "opens its body")
     if top is not None and top.mark != "{":
         if text[0] in ")]":
-            return top.indent, "closes a parenthesis", 0.5
+            return _placed(top.indent, "closes a parenthesis")
         if top.inner is not None:
-            return top.inner, "as the continuation above", 0.97
+            return _placed(top.inner, "as the continuation above")
         return _first_continuation(hints, statement, top)
     if statement.follow is not None:
-        return statement.follow, "as the continuation above", 0.9
+        return _placed(statement.follow, "as the continuation above")
     if top is None and not statement.assigned and not statement.opened:
-        return "", "file level", 0.99
+        return _placed("", "file level")
     if top is None and statement.opened and not statement.assigned:
         last = hints.last_line() or ""
-        return ("" if last.rstrip().endswith(")") else unit), "after a header", 0.8
+        return _placed(("" if last.rstrip().endswith(")") else unit), "after a header")
     return _first_continuation(hints, statement, None)
 
 
@@ -402,6 +451,7 @@ def continuation_features(hints: _Hints, statement: Statement, top: Frame | None
 
 def _first_continuation(hints: _Hints, statement: Statement, top: Frame | None) -> _Placed:
     indent, share = choose(continuation_features(hints, statement, top))
+    share *= 0.9  # errors of the lines before
     if top is not None and indent == blanks(top.column + 1):
         return indent, "aligned with '('", share
     if top is None and indent == blanks(statement.column):
@@ -424,13 +474,13 @@ def _body(hints: _Hints, indent: str) -> _Placed:
     same = next((line for line in hints.removed if squeeze(line) == text), None)
     if same is not None:
         if indent_of(same) != indent or same != same.rstrip():
-            return same.strip(), "as the removed line", 0.95
+            return same.strip(), "as the removed line", 0.99
         body, why, _ = _spaced(hints, indent, None)
-        return (body, why, 0.7) if body != same.strip() else (text, "unlike the removed line", 0.5)
+        return (body, why, 0.4) if body != same.strip() else (text, "unlike the removed line", 0.35)
     for lines, why in _elsewhere(hints):
         found = [where[at].strip() for at, where in lines]
         if found:
-            return found[0], why if found[0] != text else "", 0.99
+            return found[0], why if found[0] != text else "", 0.8 if found[0] != text else 0.98
     return _spaced(hints, indent, _similar(text, hints.removed))
 
 
@@ -443,11 +493,11 @@ def _spaced(hints: _Hints, indent: str, similar: str | None) -> _Placed:
     stops = {match.start() for match in _STOP.finditer(text)} if "/*" in text or prose else set()
     taken = _taken_gaps(text, similar) if similar is not None else {}
     if not kinds and not stops and not taken:
-        return text, "", 0.995
+        return text, "", 0.98
     two = bool(stops) and _two_spaces(hints)
     line = indent
     why = ""
-    sure = 0.995
+    sure = 0.98
     done = 0
     for match in _BLANK.finditer(text):
         start = match.start()
@@ -462,17 +512,19 @@ def _spaced(hints: _Hints, indent: str, similar: str | None) -> _Placed:
             filled = gap if prose and "\t" not in gap else _reach(gap, column, columns(line))
             if filled != " ":
                 why = "gap as in the removed line"
-            sure = min(sure, 0.95)
+                sure = min(sure, 0.75)
         elif start in stops:
             if two:
                 filled = "  "
                 why = "two spaces after a full stop"
-            sure = min(sure, 0.8)
+            sure = min(sure, 0.74)
         elif kind is not None:
             filled, share = _fill(hints, indent, kind, columns(line), prose)
             if filled != " ":
                 why = "gap as in its neighbours"
-            sure = min(sure, share)
+                sure = min(sure, share - 0.35)
+            elif share < 0.95:
+                sure = min(sure, 0.45)
         line += filled
     return (line + text[done:])[len(indent) :], why, sure
 
@@ -563,7 +615,7 @@ def _fill(hints: _Hints, indent: str, kind: str, width: int, prose: bool) -> tup
             _vote_events(votes, layout.style.backslashes, layout.fed, width)
             votes[" "] += 1
         else:
-            return " ", 0.99
+            return " ", 1.0
     best, score = max(votes.items(), key=lambda pair: pair[1])
     return best, 0.5 + 0.5 * score / sum(votes.values())
 

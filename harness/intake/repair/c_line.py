@@ -37,6 +37,13 @@ def indent_of(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
+def deeper(indent: str, unit: str = "\t") -> str:
+    """One level below ``indent``; a tab takes the spaces before it in."""
+    if unit == "\t" and indent.endswith(" "):
+        return blanks(columns(indent + unit))
+    return indent + unit
+
+
 class Token(NamedTuple):
     """A word or a mark outside comments, and where it starts (index into the line)."""
 

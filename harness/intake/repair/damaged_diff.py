@@ -219,14 +219,6 @@ def key(text: str) -> str:
     return "".join(text.split())
 
 
-def removed_count(items: Sequence[Item]) -> int:
-    return sum(item.mark == "-" for item in items)
-
-
-def added_count(items: Sequence[Item]) -> int:
-    return sum(item.mark == "+" for item in items)
-
-
 def hunks_of(diff: DamagedDiff) -> Iterator[DamagedHunk]:
     """Every hunk, in order."""
     for file in diff.files:

@@ -124,7 +124,7 @@ class LineWriter:
     def _guess(self, rebuilt: Rebuilt, index: int, before: str, place: Place) -> Guess:
         pieces = rebuilt.pieces
         piece = pieces[index]
-        removed = _removed_near(rebuilt, index)
+        removed = _removed_near(pieces, index)
         squeezed = " ".join(piece.text.split())
         indented: bool | None = None
         if piece.number is not None and self.found.keeps_one:
@@ -134,21 +134,29 @@ class LineWriter:
         below = (pieces[n] for n in range(index + 1, min(index + NEAR, len(pieces))))
         after = list(islice((p.text for p in below if p.mark == " "), 4))
         after += self.file.lines[place.end : place.end + 4 - len(after)]
-        return self.layout.guess(squeezed, indented=indented, removed=removed, after=after)
+        ahead = _added_after(pieces, index)
+        return self.layout.guess(squeezed, indented=indented, removed=removed, after=after, ahead=ahead)
 
 
-def _removed_near(rebuilt: Rebuilt, index: int) -> list[str]:
-    """Lines removed by the change that the added line at ``index`` is part of, the group's before the hunk's."""
-    group: list[str] = []
-    for at in range(index, max(index - NEAR, -1), -1):
-        piece = rebuilt.pieces[at]
+def _removed_near(pieces: Sequence[Piece], index: int) -> list[str]:
+    """Lines removed by the change that the added line at ``index`` is part of, so far as they are near."""
+    first = last = index
+    while first > max(index - NEAR, 0) and pieces[first - 1].mark != " ":
+        first -= 1
+    while last + 1 < min(index + NEAR, len(pieces)) and pieces[last + 1].mark != " ":
+        last += 1
+    return [piece.text for piece in pieces[first : last + 1] if piece.mark == "-"]
+
+
+def _added_after(pieces: Sequence[Piece], index: int) -> list[str]:
+    """What the same change adds after the line at ``index``, without whitespace to rely on."""
+    added: list[str] = []
+    for piece in pieces[index + 1 : index + NEAR]:
         if piece.mark == " ":
             break
-        if piece.mark == "-":
-            group.append(piece.text)
-    group.reverse()
-    known = set(group)
-    return group + [text for text in rebuilt.removed[:NEAR] if text not in known]
+        if piece.mark == "+":
+            added.append(" ".join(piece.text.split()))
+    return added
 
 
 def unplaced_lines(

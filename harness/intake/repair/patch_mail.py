@@ -20,7 +20,7 @@ def summary(repair: Repair, tree: str) -> Iterator[str]:
     lines = [line for hunk in repair.hunks if hunk.start is not None for line in hunk.lines]
     grades = Counter(line.grade for line in lines)
     told = ", ".join(f"{grades[grade]} {grade}" for grade in Grade if grades[grade])
-    yield f"{repair.grade} (least sure line), rebuilt on {tree}: {told}"
+    yield f"least sure line {repair.grade} ({told}), rebuilt on {tree}"
     lost = Counter(line.mark for line in lines if line.given is None)
     if lost:
         words = {" ": "context", "-": "removed", "+": "added"}

@@ -82,11 +82,6 @@ class Rebuilt:
         return sum(piece.number is None for piece in self.pieces)
 
     @cached_property
-    def removed(self) -> tuple[str, ...]:
-        """The removed lines' texts."""
-        return tuple(piece.text for piece in self.pieces if piece.mark == "-")
-
-    @cached_property
     def lost_changes(self) -> bool:
         """Whether an added or removed line was lost."""
         return any(piece.number is None and piece.mark != " " for piece in self.pieces)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from harness.intake.diff_paths import NO_FILE
+from harness.intake.obfuscated import hidden_address
 from harness.intake.repair.c_structure import Structure, states_of
 from harness.intake.repair.c_style import Style
 from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
@@ -28,7 +29,9 @@ from harness.intake.repair.whitespace import Survey
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
-THRESHOLD = 0.5  # confidence in a hunk's lines below which nothing is written
+THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
+MAX_FUNCTION = 5_000  # lines above a hunk that are looked at for the function it is in
+SECTION = 80  # characters of it, as git has it
 FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
 
 _C_SUFFIXES = (".c", ".h")
@@ -162,6 +165,9 @@ def _placed_hunk(
             f"the header counts {placed.hunk.new_count} new lines, {placed.hunk.new_count + rebuilt.off_counts} were "
             "found: the tree and C's structure were believed"
         )
+    hidden = [line.number for line in lines if line.mark == "+" and line.given and hidden_address(line.given)]
+    if hidden:
+        notes.append(f"line {', '.join(map(str, hidden))}: an address that the archive hid stays as it stands")
     odd = [item for item in rebuilt.left_out if item.text.strip()]
     inner = [item for item in odd if _is_inside(item, lines, placed.items)]
     for item in inner:
@@ -176,7 +182,7 @@ def _placed_hunk(
         placed.path,
         hunk.number,
         hunk.header,
-        hunk.section,
+        hunk.section or _section(file, place.start),
         hunk.old_start,
         place.start + 1,
         lines,
@@ -185,6 +191,14 @@ def _placed_hunk(
         old_unended=is_last and file.ends_without_newline,
         new_unended=is_last and _is_new_unended(placed.items, lines, file),
     )
+
+
+def _section(file: FileLines, start: int) -> str:
+    """What git writes behind a hunk's numbers: the last line above that begins in column 0 with a word."""
+    for line in reversed(file.lines[max(start - MAX_FUNCTION, 0) : start]):
+        if line[:1].isalpha() or line[:1] in ("_", "$"):
+            return line.rstrip()[:SECTION]
+    return ""
 
 
 def _is_new_unended(items: Sequence[Item], lines: Sequence[RepairedLine], file: FileLines) -> bool:

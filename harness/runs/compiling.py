@@ -1,0 +1,75 @@
+"""The files that patches touch, compiled with the compiler of the tree's era, without and with the patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.builds.kernel_build import CompiledObject, object_of
+from harness.model.errors import UserError
+from harness.model.series import Patch, Series
+from harness.runs.preparation import PreparedTree, build_request, worktree
+from harness.runs.series_import import KCONFIG
+from harness.runs.workshop import Workshop
+from harness.trees.series_prefixes import baseline, prefixes
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One object of the tree: ``before`` is the compiler's first error without the patches, ``after`` with them, ""
+    where it compiled. ``warnings`` are those that the patches brought."""
+
+    path: str
+    before: str
+    after: str
+    warnings: tuple[str, ...]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the patches stop it from compiling."""
+        return bool(self.after) and not self.before
+
+
+def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequence[Patch]) -> tuple[Compiled, ...]:
+    """Compiles what ``patches`` change of a tree of configs/trees; headers are compiled with what includes them only.
+
+    Raises UserError for a tree without a name or patches that do not apply, BuildFailed where the tree cannot be
+    configured, and what a failing engine raises.
+    """
+    if tree not in workshop.catalogue.tree_names():
+        raise UserError(f"{tree[:200]!r} is no tree of configs/trees", remedy="--compile needs one, for its compiler")
+    definition = workshop.catalogue.tree(tree)
+    era = workshop.catalogue.era(definition.era)
+    toolchain = workshop.catalogue.toolchain(era.toolchain)
+    content = workshop.library.ensure(definition, workshop.notice)
+    base = baseline(workshop.library.store, content, era.fixups)
+    applied = prefixes(workshop.library.store, base, patches)
+    fragments = tuple(workshop.catalogue.fragment(name) for name in KCONFIG)
+    ends = (0, len(patches))
+    prepared = PreparedTree(definition, era, toolchain, content, series, applied, (), ends, fragments)
+    touched = dict.fromkeys(path for patch in patches for path in patch.files)
+    objects = [name for path in touched if (name := object_of(path)) is not None]
+    if not objects:
+        return ()
+    image = workshop.image(toolchain)
+    found: list[dict[str, CompiledObject]] = []
+    with workshop.library.store.lock(f"work-{prepared.worktree_name}"):
+        workshop.runner.remove_leftovers()
+        for end in ends:
+            workshop.notice(f"compiling {', '.join(objects)} of {tree} + {end}")
+            worktree(workshop, prepared).check_out(applied[end])
+            done = workshop.builder.compile(build_request(workshop, prepared, end, image), objects, lambda line: None)
+            found.append({one.path: one for one in done.objects})
+    before, after = found
+    return tuple(_compared(before[path], after[path]) for path in objects)
+
+
+def _compared(before: CompiledObject, after: CompiledObject) -> Compiled:
+    known = {_without_line(text) for text in before.warnings}
+    new = tuple(text for text in after.warnings if _without_line(text) not in known)
+    return Compiled(after.path, before.error, after.error, new)
+
+
+def _without_line(warning: str) -> str:
+    """A warning without its line number, which every patch moves."""
+    return ":".join(part for part in warning.split(":") if not part.strip().isdigit())
