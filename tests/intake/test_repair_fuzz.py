@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -18,7 +17,8 @@ from benchmarks.repair.cases import Case, from_series
 from benchmarks.repair.clean import Part, parse
 from benchmarks.repair.damage import SINGLE, damage
 from harness.intake.repair import Grade, Repair, repair_diff
-from harness.model.errors import HarnessError
+from harness.model.errors import HarnessError, UserError
+from tests.intake.memory_tree import MemoryTree
 
 OWN = Path(__file__).resolve().parents[2] / "benchmarks" / "repair" / "own"
 # HARNESS_FUZZ=5000 pytest tests/intake/test_repair_fuzz.py: more, and larger texts, than the quick suite has time for
@@ -69,25 +69,6 @@ FORGED = (
 )
 
 
-class Tree:
-    """TreeFiles of a few files in memory."""
-
-    name = "a small tree"
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-
-    def read(self, path: str) -> bytes | None:
-        return self.files.get(path)
-
-    def paths(self) -> Sequence[str]:
-        return sorted(self.files)
-
-    def holding(self, line: str) -> Sequence[str]:
-        needle = line.strip().encode("utf-8", "surrogateescape")
-        return [path for path in self.paths() if needle and needle in self.files[path]]
-
-
 @cache
 def cases() -> tuple[Case, ...]:
     return tuple(from_series(OWN, str(OWN / "tree")))
@@ -99,7 +80,7 @@ def whole_tree() -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def check_inside(repair: Repair, tree: Tree) -> None:
+def check_inside(repair: Repair, tree: MemoryTree) -> None:
     """Its diff is well-formed, stands on the tree's own lines, and names files of the tree or new ones inside it."""
     assert repair.grade in set(Grade) and 0 <= repair.confidence <= 1
     said = [repair.refusal, *repair.notes]
@@ -137,7 +118,7 @@ def check_nothing_invented(repair: Repair) -> None:
 
 
 def repaired(text: str, files: dict[str, bytes]) -> Repair | None:
-    tree = Tree(files)
+    tree = MemoryTree(files)
     try:
         repair = repair_diff(text, tree)
     except HarnessError as error:
@@ -241,9 +222,42 @@ N = SIZE
         ),
         ("no headers", "@@ -1,9 +1,9 @@\n" + "x = 0;\n-\n+}\n" * N),
         ("entities", HEADER + "@@ -1,2 +1,3 @@\n x = 0;\n+" + "&amp;" * 50 * N + "&" * 50 * N + "\n x = 0;\n"),
+        ("braces", HEADER + f"@@ -1,{2 * N} +1,{2 * N + 9} @@\n" + "}\n" * N + "+}\n" * 9 + "}\n" * N),
+        ("blanks", HEADER + f"@@ -1,{2 * N} +1,{2 * N + 9} @@\n" + "\n" * N + "+\n" * 9 + "\n" * N),
+        ("hidden addresses", HEADER + f"@@ -1,{2 * N} +1,{2 * N} @@\n" + "a@xxxxx.x\n" * 2 * N),
+        ("one file, many headers", (HEADER + "@@ -1,1 +1,2 @@\nx = 0;\n+y = 0;\n") * 5 * N),
+        (
+            "not C",
+            HEADER.replace("x.c", "x.txt")
+            + f"@@ -1,{N} +1,{2 * N} @@\n"
+            + "".join(f"-x = 0; {n} {'abc ' * 20}\n" for n in range(N))
+            + "".join(f"+x = 0; {n} {'abd ' * 20}\n" for n in range(2 * N)),
+        ),
         ("quotes", "\n".join(">" * n + " +x = 0;" for n in range(N))),
     ],
     ids=lambda value: value if len(value) < 20 else "text",
 )
 def test_time_is_bounded(name: str, text: str) -> None:
-    assert _seconds(text, {"mm/x.c": SAME}) < SECONDS
+    assert _seconds(text, {"mm/x.c": SAME, "mm/x.txt": SAME}) < SECONDS
+
+
+def test_a_search_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = HEADER + "@@ -1,40 +1,80 @@\n" + "x = 0;\n+if (y) {\n" * 20
+    assert repaired(text, {"mm/x.c": SAME}) is not None
+    monkeypatch.setattr("harness.intake.repair.effort.MAX_EFFORT", 10_000)
+    with pytest.raises(UserError, match="the search ends at the hunk of line 4: more readings"):
+        repair_diff(text, MemoryTree({"mm/x.c": SAME}))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (HEADER + "@@ -1,1 +1,1 @@\n" * 70_000, "more than 65536 hunks"),
+        (HEADER + "x\n" * 200_001, "more than 200000 lines"),
+        (HEADER + "@@ -1,999999999 +1,1 @@\n", "hunk header of line 3 counts 999999999 lines"),
+    ],
+    ids=["hunks", "lines", "counts"],
+)
+def test_what_is_too_large_is_refused(text: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        repair_diff(text, MemoryTree({"mm/x.c": SAME}))

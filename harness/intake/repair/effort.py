@@ -11,8 +11,8 @@ READING = 40  # one more hypothesis costs as much as so many comparisons
 class Effort:
     """What is left of it."""
 
-    def __init__(self, left: int = MAX_EFFORT) -> None:
-        self.left = left
+    def __init__(self) -> None:
+        self.left = MAX_EFFORT
 
     def spend(self, comparisons: int, line: int) -> None:
         """Takes them off. Raises UserError, naming the ``line`` of the hunk in hand, where so many are not left."""

@@ -199,10 +199,10 @@ def _line_without_place(
     removed: Sequence[str],
     before: str,
 ) -> RepairedLine:
-    places = file.at.get(key(item.text), []) if mark != "+" and item.text.strip() else []
-    if len({file.lines[n] for n in places}) == 1:
+    line = file.only(key(item.text)) if mark != "+" and item.text.strip() else None
+    if line is not None:
         why = "the file has such a line"
-        return RepairedLine(mark, file.lines[places[0]], item.text, item.number, Grade.IMPLIED, "whitespace", why)
+        return RepairedLine(mark, line, item.text, item.number, Grade.IMPLIED, "whitespace", why)
     if found.intact:
         return RepairedLine(mark, item.text, item.text, item.number, Grade.GIVEN)
     squeezed = " ".join(item.text.split())

@@ -56,6 +56,14 @@ class FileLines:
         for index, text_key in enumerate(self.keys):
             self.at.setdefault(text_key, []).append(index)
         self._hidden: dict[str, list[int]] = {}
+        self._same: dict[str, str | None] = {}
+
+    def only(self, text_key: str) -> str | None:
+        """The line that all lines with this key are; None where there is none, or they differ in whitespace."""
+        if text_key not in self._same:
+            found = {self.lines[n] for n in self.at.get(text_key, ())}
+            self._same[text_key] = found.pop() if len(found) == 1 else None
+        return self._same[text_key]
 
     def find(self, text_key: str, start: int, end: int) -> int | None:
         """The first of lines[start:end] with this key."""
