@@ -123,7 +123,8 @@ def _joined(items: Sequence[Item], at: int, file: FileLines, marks_kept: bool) -
             if tail.mark or not tail.text.strip() or FOOTER.match(tail.text):
                 break
             last = text.rsplit("\n", 1)[-1].expandtabs(8)
-            if len(last) + 2 + len(tail.text.split(None, 1)[0]) <= WRAP_MIN:
+            width = len(last) + 2 + len(tail.text.split(None, 1)[0])
+            if width <= (WRAP_MIN // 2 if marks_kept else WRAP_MIN):
                 break
             if not marks_kept and key(tail.text) in file.at:
                 break

@@ -21,6 +21,7 @@ from harness.intake.repair.placement import FOOTER, same_line
 
 CONTEXT = 3  # lines of context that diff -u and git give
 MAX_TABLE = 1_000_000  # items times lines of a window that are looked ahead over
+KEPT = 3  # readings of one state that are kept
 BEAM = 48  # hypotheses kept for each number of lines accounted for
 HOPELESS = 7.0  # cost by which a hypothesis is behind the best of its layer to be given up
 MAX_LOST = 40  # added lines that one hunk may have lost
@@ -144,6 +145,7 @@ class _Node:
     structure: Structure
     path: _Path | None
     digest: int
+    words: int = 0
 
     @property
     def state(self) -> tuple[object, ...]:
@@ -285,7 +287,7 @@ def _junk_price(item: Item, text: str, frame: Frame) -> float:
 
 
 def _keep(layer: dict[tuple[object, ...], list[_Node]], node: _Node) -> None:
-    """Keeps the two cheapest different readings of each state."""
+    """Keeps the cheapest different readings of each state."""
     held = layer.setdefault(node.state, [])
     for index, other in enumerate(held):
         if other.digest == node.digest:
@@ -294,7 +296,10 @@ def _keep(layer: dict[tuple[object, ...], list[_Node]], node: _Node) -> None:
             return
     held.append(node)
     held.sort(key=lambda n: n.cost)
-    del held[2:]
+    if len(held) > KEPT:
+        # of readings that differ in blank lines only, one fewer is worth keeping
+        alike = [n for n, other in enumerate(held) if other.words == held[0].words]
+        del held[alike[-1] if len(alike) == len(held) else KEPT]
 
 
 def _widened(
@@ -322,7 +327,7 @@ def _widened(
         if hope > best + HOPELESS:
             break
         digests = seen.setdefault(node.state, set())
-        if node.digest in digests or len(digests) >= 2:
+        if node.digest in digests or len(digests) >= KEPT:
             continue
         digests.add(node.digest)
         taken.append(node)
@@ -363,6 +368,7 @@ def _follow(
         if piece.mark == "-" and node.mark == "+":
             cost += COST_ORDER
         changed, context = True, 0
+    is_new, text = piece.mark != "-", key(piece.text)
     return _Node(
         node.cost + cost,
         node.i + items,
@@ -374,9 +380,8 @@ def _follow(
         context,
         structure,
         _Path(piece, None, node.path),
-        hash((node.digest, piece.mark if piece.mark == "-" else "n", key(piece.text)))
-        if piece.mark != "-"
-        else node.digest,
+        hash((node.digest, text)) if is_new else node.digest,
+        hash((node.words, text)) if is_new and text else node.words,
     )
 
 
@@ -422,7 +427,8 @@ def _insertions(node: _Node, items: Sequence[Item], frame: Frame, called: bool) 
             0,
             structure,
             _Path(piece, None, node.path),
-            hash((node.digest, "n", text)),
+            hash((node.digest, text)),
+            hash((node.words, text)) if text else node.words,
         )
 
 
@@ -518,6 +524,7 @@ def _dropped(node: _Node, item: Item, frame: Frame, at_end: bool) -> _Node:
         node.structure,
         _Path(None, item, node.path),
         node.digest,
+        node.words,
     )
 
 
@@ -553,7 +560,8 @@ def _chosen(ends: list[_Node], frame: Frame) -> Rebuilt | None:
     pieces, left = _trace(winner)
     rivals = [node for node in ends[1:] if node.digest != winner.digest]
     # one reading may be reached in several ways: each counts once, at its cheapest
-    margins = {node.digest: node.cost - winner.cost for node in reversed(rivals)}
+    # where one has its blank lines is no doubt about what it says
+    margins = {n.digest: n.cost - winner.cost for n in reversed(rivals) if n.words != winner.words}
     sure = 1.0 / (1.0 + sum(math.exp(-1.5 * margin) for margin in margins.values()))
     unsure: set[int] = set()
     for rival in rivals:

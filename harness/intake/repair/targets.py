@@ -16,6 +16,9 @@ from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
 STRIPPED = (1, 0, 2, 3)  # leading folders of a header's path that are left out, in the order tried
+EXACT = 0.5  # what it counts that a hunk stands where its header says
+UPWARDS = 2.0  # and what it takes off that it stands above the one before it
+MAX_ASSIGNED = 4_000  # hunks times files that are tried
 MAX_SEARCHED = 3  # old lines of a hunk that are looked for in the whole tree
 MAX_HOLDING = 40  # files among those that hold such a line that are looked at
 MAX_HINTS = 200  # files that a text without headers may be about
@@ -160,7 +163,7 @@ class _Search:
         """The one file that holds the hunk's old lines; None where none or several do."""
         candidates = list(dict.fromkeys([*([current] if current else []), *self.hints]))
         share, best = self._best_file(hunk, candidates)
-        if best is not None and share >= 1.0:
+        if best is not None and share > 1.0:
             return best
         named: list[str] = []
         wanted = sorted(old_items(hunk.items), key=lambda pair: -len(pair[1]))
@@ -180,26 +183,55 @@ class _Search:
         return self._holding[line]
 
     def _best_file(self, hunk: DamagedHunk, candidates: Sequence[str]) -> tuple[float, str | None]:
-        """The share of the hunk's old lines that stand together in the best of the files, and that file."""
-        scored: list[tuple[float, int, str]] = []
-        for path in candidates:
-            lines = self.load(path)
-            if lines is None:
-                continue
-            place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0, self.effort)
-            if place is not None:
-                scored.append((place.matched / max(place.total, 1), -abs(place.start + 1 - hunk.old_start), path))
-        if not scored:
-            return 0.0, None
-        best = max(scored)
-        return best[0], best[2]
+        """How well the hunk fits the best of the files (see _fit), and that file."""
+        scored = [(self._fit(hunk, path), -at, path) for at, path in enumerate(candidates)]
+        best = max(scored, default=(0.0, 0, ""))
+        return (best[0], best[2]) if best[0] > 0 else (0.0, None)
+
+    def _fit(self, hunk: DamagedHunk, path: str) -> float:
+        """The share of the hunk's old lines that stand together in the file, and EXACT more where the header says."""
+        lines = self.load(path)
+        if lines is None:
+            return 0.0
+        place, _ = place_hunk(hunk.items, hunk.old_count, hunk.old_start - 1, lines, 0, self.effort)
+        if place is None:
+            return 0.0
+        return place.matched / max(place.total, 1) + (EXACT if place.start + 1 == hunk.old_start else 0.0)
+
+    def in_order_of_hints(self, hunks: Sequence[DamagedHunk]) -> list[str | None]:
+        """The file of each hunk, None where that cannot be told: a diffstat names files in the order of the diff.
+
+        The assignment that fits best, where no hunk is of a file before that of the hunk above it, and the hunks of
+        one file go downwards.
+        """
+        files = self.hints
+        if not files or len(hunks) * len(files) > MAX_ASSIGNED:
+            return [None] * len(hunks)
+        fits = [[self._fit(hunk, path) for path in files] for hunk in hunks]
+        best = [fits[0]]
+        back: list[list[int]] = []
+        for at in range(1, len(hunks)):
+            row: list[float] = []
+            came: list[int] = []
+            for to in range(len(files)):
+                upwards = hunks[at].old_start < hunks[at - 1].old_start
+                sources = [(best[-1][of] - (UPWARDS if of == to and upwards else 0.0), of) for of in range(to + 1)]
+                value, source = max(sources)
+                row.append(value + fits[at][to])
+                came.append(source)
+            best.append(row)
+            back.append(came)
+        chosen = [max(range(len(files)), key=lambda of: best[-1][of])]
+        for came in reversed(back):
+            chosen.append(came[chosen[-1]])
+        return [files[of] if fits[at][of] >= 1.0 else None for at, of in enumerate(reversed(chosen))]
 
 
 def _search_targets(file: DamagedFile, search: _Search, by_path: dict[str, Target]) -> None:
     """Finds the file of each hunk of a diff whose headers are lost: by its lines."""
     current: str | None = None
-    for hunk in file.hunks:
-        current = search.path_of(hunk, current)
+    for hunk, hinted in zip(file.hunks, search.in_order_of_hints(file.hunks), strict=True):
+        current = hinted or search.path_of(hunk, current)
         path = current or NOT_FOUND
         if path not in by_path:
             lines = search.load(path) if current else None
