@@ -84,10 +84,7 @@ def repair_command(
 
 def _compile(tree: str, series: Series, done: Sequence[RepairedPatch]) -> int:
     """Says which of the touched files compile; 1 where the patches broke one."""
-    patches = [
-        replace(one.patch, diff=one.repair.diff, damage="", files=tuple(file.path for file in one.repair.files))
-        for one in done
-    ]
+    patches = [one.mended(tree) for one in done]
     with listener_for(sys.stderr) as listener:
         compiled = compile_touched(Workshop(listener), tree, series, patches)
     if not compiled:

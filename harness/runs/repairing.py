@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.intake.prerequisites import HEADERS_NAME
 from harness.intake.repair import THRESHOLD, Repair, new_content, repair_diff
+from harness.intake.repair.patch_mail import summary
 from harness.model.errors import UserError
-from harness.model.series import Patch, Series
+from harness.model.series import Patch, Provenance, Series
 from harness.model.tree import TreeFiles
 from harness.runs.preparation import series_for
 from harness.runs.series_import import named_or_source, read_source
@@ -24,6 +25,17 @@ class RepairedPatch:
 
     patch: Patch
     repair: Repair
+
+    def mended(self, tree: str) -> Patch:
+        """The patch with the repaired diff, as it reads back from the mail that is written of it."""
+        return replace(
+            self.patch,
+            diff=self.repair.diff,
+            files=tuple(file.path for file in self.repair.files),
+            provenance=Provenance.REPAIRED,
+            repairs=tuple(summary(self.repair, tree)),
+            damage="",
+        )
 
 
 class _Patched:

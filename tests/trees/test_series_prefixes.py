@@ -82,7 +82,9 @@ def test_how_far_an_offset_is(store: ObjectStore, content: TreeContent) -> None:
 
 
 def test_a_repaired_patch_stays_one(store: ObjectStore, content: TreeContent) -> None:
-    repaired = replace(patch(1, TOP), provenance=Provenance.REPAIRED, repairs=("least sure line guessed", "indentation lost"))
+    repaired = replace(
+        patch(1, TOP), provenance=Provenance.REPAIRED, repairs=("least sure line guessed", "indentation lost")
+    )
     moved = replace(patch(2, END), provenance=Provenance.REPAIRED, repairs=("least sure line proved",))
     applied = prefixes(store, baseline(store, content, ()), [repaired, moved])
     assert said(applied) == [
