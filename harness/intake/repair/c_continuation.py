@@ -10,7 +10,6 @@ from harness.intake.repair.c_line import TAB, WIDTH, blanks, columns
 from harness.intake.repair.c_style import Continued
 
 
-
 def ways(statement: str, column: int) -> dict[str, str]:
     """Each way to indent a line below a statement indented by ``statement`` whose bracket's text is at ``column``."""
     return {
