@@ -15,6 +15,7 @@ from harness.model.tree import Applied
 from tests.chain.conftest import Make
 from tests.fake.checkout import Checkout, Ended, FakePatch, harmless, patch
 
+REPOSITORY = Path(__file__).parents[2]
 STRIPPED = "leading-space+tabs-collapsed"  # as a web archive does
 LOST = FakePatch(("	state += 2;",), subject="mm: lost", context="	was_never_there++;")
 TWO = [patch("	state += 1;"), patch("	if (state) {", "		state += 2;", "	}")]
@@ -91,6 +92,8 @@ def test_the_report_says_all_of_every_line(mended: tuple[Checkout, Ended]) -> No
     added = [line for line in hunk["lines"] if line["mark"] == "+"]
     assert [line["text"] for line in added] == ["	if (state) {", "		state += 2;", "	}"]
     assert added[0]["given"] == " if (state) {" and added[0]["grade"] == "guessed" and added[0]["why"]
+    told = (REPOSITORY / "docs" / "repair.md").read_text()
+    assert all(f"`{key}`" in told for value in (first, file, hunk, added[0]) for key in value), "documented"
     assert set(added[0]) == {"mark", "text", "given", "number", "grade", "what", "why", "sure"}
 
 

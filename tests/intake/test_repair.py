@@ -450,7 +450,7 @@ def test_nothing_shows_that_blanks_were_kept() -> None:
 
 # --- never a statement -----------------------------------------------------------------------------------------------
 
-WORDLESS = {"", "{", "}", "/*", "/**", "*/", "*"}
+WORDLESS = {"", "{", "}", "};", "/*", "/**", "*/", "*"}
 STATEMENTS = (
     "\tjar_open(jar);", "\tp->open++;", "\tif (jar)", "\t\treturn;", "\tif (p) {", "\t\tp->open = 0;", "\t}", "",
     "\t/*", "\t * A note.", "\t */", "\tfor (;;)", "#ifdef CONFIG_LID", "#endif", "out:", "\treturn 0;", "}", "{",

@@ -9,8 +9,6 @@ from math import exp, log
 from harness.intake.repair.c_line import TAB, WIDTH, blanks, columns
 from harness.intake.repair.c_style import Continued
 
-WAYS = ("aligned", "floor", "ceiling", "four", "tabs0", "tabs1", "tabs2", "tabs3", "tabs4", "tabs5")
-
 
 def ways(statement: str, column: int) -> dict[str, str]:
     """Each way to indent a line below a statement indented by ``statement`` whose bracket's text is at ``column``."""

@@ -35,7 +35,6 @@ from harness.intake.repair.c_line import (
     prose_gaps,
     squeeze,
 )
-from harness.intake.repair.c_misfit import misfit_in_code, misfit_in_comment
 from harness.intake.repair.c_style import Spaced, Style, callee_before, continuations, nearest, open_bracket
 
 __all__ = ["Guess", "Layout", "Style", "squeeze"]
@@ -79,29 +78,9 @@ class Layout:
         return sum(frame.mark == "{" for frame in self.code.stack)
 
     @property
-    def parens(self) -> int:
-        """Open parentheses and square brackets within the innermost open brace."""
-        count = 0
-        for frame in reversed(self.code.stack):
-            if frame.mark == "{":
-                break
-            count += 1
-        return count
-
-    @property
     def in_comment(self) -> bool:
         """Whether a ``/*`` is open."""
         return self.comment is not None
-
-    @property
-    def awaits_body(self) -> bool:
-        """Whether a control header or, at file level, a function header waits for its statement or its "{"."""
-        return bool(self.code.awaiting) or (
-            not self.code.stack
-            and self.code.statement is not None
-            and self.code.statement.opened
-            and not self.code.statement.assigned
-        )
 
     def feed(self, line: str) -> Layout:
         """The state after ``line``, whose whitespace is right."""
@@ -161,20 +140,6 @@ class Layout:
         indent = _same_blanks(hints, indent)
         body, body_why, body_sure = _body(hints, indent)
         return Guess(indent + body, round(sure * body_sure, 3), f"{why}, {body_why}" if body_why else why)
-
-    def misfit(self, text: str, indented: bool | None = None) -> float:
-        """How odd it would be if a line with the squeezed ``text`` came next: 0 normal, 1 cannot be.
-
-        ``indented``: as in ``guess``; it makes the answer sharper.
-        """
-        text = text[:LONGEST]
-        if not text or self.macro is not None:
-            return 0.0
-        if self.comment is not None:
-            return misfit_in_comment(self.comment, text, indented)
-        if text[0] == "#":
-            return 0.0
-        return misfit_in_code(self.code, text, indented)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.intake.diff_paths import NO_FILE
@@ -16,7 +16,7 @@ from harness.model.errors import UserError
 
 MAX_LINES = 200_000  # of the text of one patch
 MAX_HEADER_LINES = 12  # of one file's header
-MAX_COUNT = 100_000  # lines of one hunk; a larger number in a header is damage
+MAX_COUNT = 10_000_000  # lines of one hunk; no file of a kernel has as many
 
 _QUOTE = re.compile(r"(?:[>|] ?)+")
 _HUNK = re.compile(r"\s*@@\s*-(\d{1,9})(?:,(\d{1,9}))?\s+\+(\d{1,9})(?:,(\d{1,9}))?\s*@@(.*)")
@@ -127,7 +127,7 @@ def _is_header(lines: Sequence[str], at: int) -> bool:
 
 def _bounded(text: str | None, default: int, number: int) -> int:
     value = default if text is None else int(text)
-    if value > MAX_COUNT * 100:
+    if value > MAX_COUNT:
         raise UserError(f"hunk header of line {number} counts {value} lines")
     return value
 
@@ -217,9 +217,3 @@ def unescaped(text: str) -> str:
 def key(text: str) -> str:
     """What two lines share that differ in whitespace only."""
     return "".join(text.split())
-
-
-def hunks_of(diff: DamagedDiff) -> Iterator[DamagedHunk]:
-    """Every hunk, in order."""
-    for file in diff.files:
-        yield from file.hunks

@@ -30,14 +30,13 @@ def same_line(given: str, line: str) -> bool:
 class Place:
     """A window of the file, ``start`` from 0; ``matched`` of ``total`` old lines of the hunk stand in it in order.
 
-    ``missing`` are numbers (in the text) of removed or context lines that do not.
+    ``removed_missing`` of its removed lines do not.
     """
 
     start: int
     end: int
     matched: int
     total: int
-    missing: tuple[int, ...]
     removed_missing: int
     rivals: int = 0
 
@@ -155,14 +154,12 @@ def _fit(wanted: Sequence[tuple[Item, str]], file: FileLines, start: int, end: i
     """How many of the hunk's old lines stand in lines[start:end], in order, skipping those that do not."""
     at = start
     matched = 0
-    missing: list[int] = []
     removed_missing = 0
     last_hit = 0
     for index, (item, text) in enumerate(wanted):
         found = file.find_alike(text, at, end)
         if found is None:
-            # the tail of a line that was wrapped is part of the line above
-            missing.append(item.number)
+            # a lone "--" ends a mail
             removed_missing += item.mark == "-" and text != "-"
         else:
             matched += 1
@@ -170,7 +167,7 @@ def _fit(wanted: Sequence[tuple[Item, str]], file: FileLines, start: int, end: i
             last_hit = index
     # what stands behind the last line found, without a mark, is what the archive put there
     tail = sum(1 for item, _ in wanted[last_hit + 1 :] if item.mark != "-")
-    return Place(start, end, matched, len(wanted) - tail, tuple(missing), removed_missing)
+    return Place(start, end, matched, len(wanted) - tail, removed_missing)
 
 
 def place_hunk(
@@ -185,7 +182,7 @@ def place_hunk(
     if not wanted:
         # only blank context is left: the header's word is all there is
         start = min(max(expected, after), size)
-        place = Place(start, min(start + old_count, size), 0, 0, (), 0)
+        place = Place(start, min(start + old_count, size), 0, 0, 0)
         return (place if old_count <= size - start else None), place
     tried: dict[int, Place] = {}
 
@@ -225,6 +222,6 @@ def place_hunk(
         and p.removed_missing == best.removed_missing
         and abs(p.start - best.start) > old_count
     )
-    found = Place(best.start, best.end, best.matched, best.total, best.missing, best.removed_missing, rivals)
+    found = Place(best.start, best.end, best.matched, best.total, best.removed_missing, rivals)
     good = best.removed_missing == 0 and best.matched >= MIN_SHARE * best.total and best.matched > 0
     return (found if good else None), found
