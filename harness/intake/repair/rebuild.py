@@ -27,7 +27,7 @@ HOPELESS = 7.0  # cost by which a hypothesis is behind the best of its layer to 
 MAX_LOST = 40  # added lines that one hunk may have lost
 LOST_ADDED = {"{": 0.3, "}": 0.4, "/*": 0.3, "*/": 0.3, "*": 0.9, "": 0.8}
 DELIMITERS = frozenset(("{", "}", "};", "/*", "/**", "*/", "**/", "*"))
-_EMPTY_KEYS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
+WORDLESS = frozenset(("", "{", "}", "/*", "*/", "*", "};", "}else{", "else", "do{", "/**", "**/"))
 
 _KERNEL_DOC = re.compile(r"\*\s+(?:struct |enum |union )?\w+(?:\(\))?\s*[-:]\s")
 
@@ -52,7 +52,8 @@ COST_DUE = 0.6  # about what a lost line costs; only the order of the search dep
 class Piece:
     """A line of the rebuilt hunk. ``text`` is the tree's line, or the given text of an added one.
 
-    ``number`` is None where the text had lost the line. ``wrapped``: it stood on several lines.
+    ``number`` is None where the text had lost the line. ``wrapped``: it stood on several lines. ``inside``: a lost
+    added line that stands in braces.
     """
 
     mark: str
@@ -60,6 +61,7 @@ class Piece:
     given: str | None
     number: int | None
     wrapped: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -415,7 +417,7 @@ def _insertions(node: _Node, items: Sequence[Item], frame: Frame, called: bool) 
         put = state.closer if text == "}" else text
         # kernel-doc opens with two stars: "name - what it does"
         put = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else put
-        piece = Piece("+", put, None, None)
+        piece = Piece("+", put, None, None, inside=state.braces > 0)
         yield _Node(
             node.cost + cost + (_edge_cost(node.context, 0 if node.changed else 1) if not node.changed else 0.0),
             node.i,
@@ -483,7 +485,7 @@ def _steps(node: _Node, items: Sequence[Item], frame: Frame, ahead: _Ahead) -> I
         yield _follow(node, piece, 2.0, frame, items=1, lines=1, column=column_of(line or ""))
     if line is not None and line_key is not None:
         skipped = COST_SKIPPED if fits else 0.0
-        cheap = line_key in _EMPTY_KEYS
+        cheap = line_key in WORDLESS
         lost = Piece(" ", line, None, None)
         split = COST_SPLIT if node.mark in ("+", "-") and item is not None and item.mark in ("+", "-") else 0.0
         cost = skipped + split + (0.02 if cheap else COST_LOST_CONTEXT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from harness.intake.diff_paths import NO_FILE
@@ -11,14 +12,16 @@ from harness.intake.repair.c_structure import Structure, states_of
 from harness.intake.repair.c_style import Style
 from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
 from harness.intake.repair.effort import Effort
-from harness.intake.repair.grades import Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
+from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
 from harness.intake.repair.rebuild import Frame, Kept, Rebuilt, rebuild
 from harness.intake.repair.targets import (
+    LOST_HEADERS,
     PlacedHunk,
     Target,
     kept_kinds,
+    loses_words,
     marks_are_kept,
     place_all,
     survey_of,
@@ -30,6 +33,8 @@ from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 
 THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
+BLANK_DOUBT = 0.85  # by which each lost added line that is taken for a blank one lowers the confidence
+WORD_DOUBT = 0.5  # the same, in a function's body, where the archive lost lines with words
 MAX_FUNCTION = 5_000  # lines above a hunk that are looked at for the function it is in
 SECTION = 80  # characters of it, as git has it
 FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
@@ -63,8 +68,8 @@ def repair_diff(
     for target in targets:
         place_all(target, marks_kept, effort)
     found = survey_of(targets)
-    kept = kept_kinds(targets)
-    files = tuple(_repaired_file(target, found, kept, needs, effort) for target in targets)
+    kept, words_lost = kept_kinds(targets), loses_words(targets)
+    files = tuple(_repaired_file(target, found, kept, words_lost, needs, effort) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -84,7 +89,9 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
         yield "blanks at the end of lines lost: added lines are taken to have had none"
 
 
-def _repaired_file(target: Target, found: Survey, kept: Kept, needs: str, effort: Effort) -> RepairedFile:
+def _repaired_file(
+    target: Target, found: Survey, kept: Kept, words_lost: bool, needs: str, effort: Effort
+) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
     writer = LineWriter(target.file, found, is_c)
@@ -95,8 +102,17 @@ def _repaired_file(target: Target, found: Survey, kept: Kept, needs: str, effort
             hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, needs), writer.style))
             continue
         lines = writer.write(placed.place, rebuilt)
-        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines, target.file))
+        if LOST_HEADERS in target.notes:
+            lines = tuple(_of_a_found_file(line) for line in lines)
+        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines, target.file, words_lost))
     return RepairedFile(target.path, _headers(target), tuple(hunks), tuple(target.notes))
+
+
+def _of_a_found_file(line: RepairedLine) -> RepairedLine:
+    """The line graded as what it is in a file that nothing names: another file may hold the same lines."""
+    if line.grade not in (Grade.GIVEN, Grade.PROVED):
+        return line
+    return replace(line, grade=Grade.IMPLIED, why=line.why or "the file was found by its lines")
 
 
 def _rebuilt(
@@ -152,10 +168,19 @@ def _is_credible(items: Sequence[Item], rebuilt: Rebuilt) -> bool:
 
 
 def _placed_hunk(
-    placed: PlacedHunk, place: Place, rebuilt: Rebuilt, lines: tuple[RepairedLine, ...], file: FileLines
+    placed: PlacedHunk,
+    place: Place,
+    rebuilt: Rebuilt,
+    lines: tuple[RepairedLine, ...],
+    file: FileLines,
+    words_lost: bool,
 ) -> RepairedHunk:
     notes: list[str] = []
     confidence = rebuilt.sure if rebuilt.lost or rebuilt.left_out else 1.0
+    for piece in rebuilt.pieces:
+        if piece.mark == "+" and piece.number is None and not piece.text:
+            # what is put in as a blank line may have been a statement
+            confidence *= WORD_DOUBT if words_lost and piece.inside else BLANK_DOUBT
     offset = place.start + 1 - placed.hunk.old_start if placed.hunk.old_count else 0
     if offset:
         notes.append(f"the tree has it {abs(offset)} lines {'below' if offset > 0 else 'above'}")

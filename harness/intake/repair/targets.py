@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from harness.intake.diff_paths import NO_FILE, check_headers, check_path
 from harness.intake.repair.damaged_diff import DamagedDiff, DamagedFile, DamagedHunk, Item, key, unescaped
 from harness.intake.repair.effort import Effort
 from harness.intake.repair.placement import FileLines, Place, old_items, place_hunk, unwrapped
-from harness.intake.repair.rebuild import DELIMITERS, Kept
+from harness.intake.repair.rebuild import DELIMITERS, WORDLESS, Kept
 from harness.intake.repair.whitespace import Survey, survey
 from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
@@ -269,6 +270,18 @@ def marks_are_kept(targets: Sequence[Target]) -> bool:
     """Whether lines of context still have the blank in front of them."""
     marks = [item.mark for t in targets for placed in t.hunks for item in placed.items if item.text.strip()]
     return marks.count(" ") > marks.count("")
+
+
+def loses_words(targets: Sequence[Target]) -> bool:
+    """Whether lines of context are lost that say something: then added ones may be, too."""
+    for target in targets:
+        for placed in target.hunks:
+            if placed.place is not None:
+                window = Counter(target.file.keys[placed.place.start : placed.place.end])
+                window.subtract(key(item.text) for item in placed.items if item.mark != "+")
+                if any(count > 0 and text not in WORDLESS for text, count in window.items()):
+                    return True
+    return False
 
 
 def kept_kinds(targets: Sequence[Target]) -> Kept:
