@@ -20,7 +20,7 @@ def hunk_rows(repair: Repair) -> Iterator[tuple[str, ...]]:
     for hunk in repair.hunks:
         kinds = Counter(_kind(line) for line in hunk.lines)
         place = f"line {hunk.start}" if hunk.start is not None else "no place"
-        sure = f"{hunk.confidence:.0%}" if hunk.start is not None else "-"
+        sure = f"{int(hunk.confidence * 100)}%" if hunk.start is not None else "-"
         counts = [str(kinds[kind]) for kind in ("given", "tree", "lost", "guessed")]
         yield str(hunk.number), clean(hunk.path), hunk.header, place, *counts, sure
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from harness.intake.diff_paths import NO_FILE
-from harness.intake.obfuscated import hidden_address
 from harness.intake.repair.c_structure import Structure, states_of
 from harness.intake.repair.c_style import Style
 from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_damaged
@@ -15,13 +15,14 @@ from harness.intake.repair.effort import Effort
 from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
 from harness.intake.repair.placement import FileLines, Place, old_items
-from harness.intake.repair.rebuild import Frame, Kept, Rebuilt, rebuild
+from harness.intake.repair.rebuild import CONTEXT, Frame, Kept, Rebuilt, rebuild
 from harness.intake.repair.targets import (
     LOST_HEADERS,
+    Losses,
     PlacedHunk,
     Target,
     kept_kinds,
-    loses_words,
+    losses_of,
     marks_are_kept,
     place_all,
     survey_of,
@@ -34,10 +35,14 @@ from harness.model.tree import TreeFiles
 
 THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
 BLANK_DOUBT = 0.85  # by which each lost added line that is taken for a blank one lowers the confidence
-WORD_DOUBT = 0.5  # the same, in a function's body, where the archive lost lines with words
+UNSEEN = 0.4  # and a changed line of a kind that no line of context is seen to have been lost of
+UNSEEN_DELIMITER = 0.8  # the same for a brace or a comment delimiter, which C's structure asks for
 MAX_FUNCTION = 5_000  # lines above a hunk that are looked at for the function it is in
 SECTION = 80  # characters of it, as git has it
+PRESENT = "already in the tree"
 FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
+
+HIDDEN = re.compile(r"@x{3}")  # a domain that an archive put x's for
 
 _C_SUFFIXES = (".c", ".h")
 
@@ -68,8 +73,8 @@ def repair_diff(
     for target in targets:
         place_all(target, marks_kept, effort)
     found = survey_of(targets)
-    kept, words_lost = kept_kinds(targets), loses_words(targets)
-    files = tuple(_repaired_file(target, found, kept, words_lost, needs, effort) for target in targets)
+    kept, losses = kept_kinds(targets), losses_of(targets)
+    files = tuple(_repaired_file(target, found, kept, losses, needs, effort) for target in targets)
     return concluded(files, [*_text_notes(damaged, found), *notes], threshold)
 
 
@@ -90,7 +95,7 @@ def _text_notes(damaged: DamagedDiff, found: Survey) -> Iterator[str]:
 
 
 def _repaired_file(
-    target: Target, found: Survey, kept: Kept, words_lost: bool, needs: str, effort: Effort
+    target: Target, found: Survey, kept: Kept, losses: Losses, needs: str, effort: Effort
 ) -> RepairedFile:
     is_c = target.path.endswith(_C_SUFFIXES)
     states = states_of(target.file.lines) if is_c else []
@@ -104,7 +109,8 @@ def _repaired_file(
         lines = writer.write(placed.place, rebuilt)
         if LOST_HEADERS in target.notes:
             lines = tuple(_of_a_found_file(line) for line in lines)
-        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines, target.file, words_lost))
+        hunks.append(_placed_hunk(placed, placed.place, rebuilt, lines, target.file, losses))
+        hunks[-1] = _with_context(hunks[-1], target, placed)
     return RepairedFile(target.path, _headers(target), tuple(hunks), tuple(target.notes))
 
 
@@ -173,14 +179,13 @@ def _placed_hunk(
     rebuilt: Rebuilt,
     lines: tuple[RepairedLine, ...],
     file: FileLines,
-    words_lost: bool,
+    losses: Losses,
 ) -> RepairedHunk:
     notes: list[str] = []
     confidence = rebuilt.sure if rebuilt.lost or rebuilt.left_out else 1.0
-    for piece in rebuilt.pieces:
-        if piece.mark == "+" and piece.number is None and not piece.text:
-            # what is put in as a blank line may have been a statement
-            confidence *= WORD_DOUBT if words_lost and piece.inside else BLANK_DOUBT
+    doubt, doubts = _doubt_of_lost(rebuilt, losses)
+    confidence *= doubt
+    notes += doubts
     offset = place.start + 1 - placed.hunk.old_start if placed.hunk.old_count else 0
     if offset:
         notes.append(f"the tree has it {abs(offset)} lines {'below' if offset > 0 else 'above'}")
@@ -190,7 +195,7 @@ def _placed_hunk(
             f"the header counts {placed.hunk.new_count} new lines, {placed.hunk.new_count + rebuilt.off_counts} were "
             "found: the tree and C's structure were believed"
         )
-    hidden = [line.number for line in lines if line.mark == "+" and line.given and hidden_address(line.given)]
+    hidden = [line.number for line in lines if line.mark == "+" and HIDDEN.search(line.given or "")]
     if hidden:
         notes.append(f"line {', '.join(map(str, hidden))}: an address that the archive hid stays as it stands")
     odd = [item for item in rebuilt.left_out if item.text.strip()]
@@ -216,6 +221,52 @@ def _placed_hunk(
         old_unended=is_last and file.ends_without_newline,
         new_unended=is_last and _is_new_unended(placed.items, lines, file),
     )
+
+
+def _with_context(hunk: RepairedHunk, target: Target, placed: PlacedHunk) -> RepairedHunk:
+    """The hunk with lines of context around it where it has none: git takes such a hunk at a file's ends only."""
+    place = placed.place
+    if place is None or not hunk.lines:
+        return hunk
+    others = [other.place for other in target.hunks if other.place is not None and other is not placed]
+    floor = max((other.end for other in others if other.end <= place.start), default=0)
+    ceiling = min((other.start for other in others if other.start >= place.end), default=len(target.file.lines))
+    above = target.file.lines[max(place.start - CONTEXT, floor) : place.start] if hunk.lines[0].mark != " " else []
+    below = target.file.lines[place.end : min(place.end + CONTEXT, ceiling)] if hunk.lines[-1].mark != " " else []
+    if not above and not below:
+        return hunk
+
+    def context(lines: Sequence[str]) -> tuple[RepairedLine, ...]:
+        why = "git wants context around a change"
+        return tuple(RepairedLine(" ", line, None, None, Grade.PROVED, "context added", why) for line in lines)
+
+    lines = (*context(above), *hunk.lines, *context(below))
+    return replace(hunk, lines=lines, start=place.start + 1 - len(above))
+
+
+def _doubt_of_lost(rebuilt: Rebuilt, losses: Losses) -> tuple[float, list[str]]:
+    """What is left of the confidence for the changed lines that were put in, and what to say of them.
+
+    A line that the counts want and the text lacks is taken for one without words; it may have been a statement, unless
+    the archive is seen to have lost lines of that kind where the tree shows it.
+    """
+    left = 1.0
+    blank = 0
+    for piece in rebuilt.pieces:
+        if piece.number is not None or piece.mark == " ":
+            continue
+        if piece.mark == "-":
+            left *= 1.0 if losses.any else UNSEEN
+        elif piece.text:
+            left *= 1.0 if losses.delimiter or losses.words else UNSEEN_DELIMITER
+        else:
+            blank += 1
+            is_seen = losses.blank or (losses.any and not piece.inside)
+            left *= BLANK_DOUBT if is_seen else UNSEEN
+    if not blank:
+        return left, []
+    told = "1 added line is" if blank == 1 else f"{blank} added lines are"
+    return left, [f"{told} missing and taken for blank: it may have been a statement"]
 
 
 def _section(file: FileLines, start: int) -> str:
@@ -264,6 +315,8 @@ def _unplaced_hunk(placed: PlacedHunk, target: Target, found: Survey, reason: st
 
 def _reason(placed: PlacedHunk, target: Target, needs: str) -> str:
     """Why a hunk has no place in the tree."""
+    if placed.present is not None:
+        return f"{PRESENT} (line {placed.present})"
     why = _misfit(placed, target)
     return f"{why}; it needs {needs}" if needs else why
 
@@ -338,7 +391,8 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
     confidence = min((hunk.confidence for hunk in placed), default=0.0)
     refusal = ""
     if not placed:
-        refusal = "no hunk has a place in this tree"
+        present = bool(hunks) and all(hunk.reason.startswith(PRESENT) for hunk in hunks)
+        refusal = "the tree has the patch already" if present else "no hunk has a place in this tree"
     elif not any(_changes(hunk) for hunk in placed):
         refusal = "no hunk changes a line"
     else:
@@ -347,7 +401,7 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
             worst = min(doubtful, key=lambda hunk: hunk.confidence)
             refusal = (
                 f"hunk {worst.header} of {worst.path} (line {worst.number} of the text) is only "
-                f"{worst.confidence:.0%} sure, {threshold:.0%} is wanted"
+                f"{int(worst.confidence * 100)}% sure, {threshold:.0%} is wanted"
             )
     grade = weakest([hunk.grade for hunk in placed or hunks])
     diff = "" if refusal else _diff_text(files, placed=True)

@@ -26,6 +26,7 @@ MAX_HINTS = 200  # files that a text without headers may be about
 MAX_SEARCHES = 300  # of the whole tree, for one patch
 MIN_SEARCHED = 8  # characters of a line worth searching a tree for
 
+_TURNED = {"+": "-", "-": "+"}
 LOST_HEADERS = "file headers lost: found by its lines"
 NOT_FOUND = "?"  # for the path of hunks whose file is not known
 SECOND = "its header stands in the text more than once: its hunks are taken for one diff"
@@ -42,6 +43,7 @@ class PlacedHunk:
     items: list[Item]
     place: Place | None
     best: Place | None
+    present: int | None = None
 
 
 @dataclass(slots=True)
@@ -272,16 +274,29 @@ def marks_are_kept(targets: Sequence[Target]) -> bool:
     return marks.count(" ") > marks.count("")
 
 
-def loses_words(targets: Sequence[Target]) -> bool:
-    """Whether lines of context are lost that say something: then added ones may be, too."""
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """Which kinds of context lines the archive lost: what it lost there it may have lost among the changes, too."""
+
+    blank: bool = False
+    delimiter: bool = False
+    words: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self.blank or self.delimiter or self.words
+
+
+def losses_of(targets: Sequence[Target]) -> Losses:
+    """What the windows have beyond the old lines of the text."""
+    lost: set[str] = set()
     for target in targets:
         for placed in target.hunks:
             if placed.place is not None:
                 window = Counter(target.file.keys[placed.place.start : placed.place.end])
                 window.subtract(key(item.text) for item in placed.items if item.mark != "+")
-                if any(count > 0 and text not in WORDLESS for text, count in window.items()):
-                    return True
-    return False
+                lost |= {text for text, count in window.items() if count > 0}
+    return Losses("" in lost, any(text and text in WORDLESS for text in lost), any(t not in WORDLESS for t in lost))
 
 
 def kept_kinds(targets: Sequence[Target]) -> Kept:
@@ -305,8 +320,24 @@ def place_all(target: Target, marks_kept: bool, effort: Effort) -> None:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
         placed.place, placed.best = place_hunk(placed.items, hunk.old_count, start + delta, target.file, after, effort)
+        placed.present = _present_at(placed, target.file, effort)
+        if placed.present is not None:
+            placed.place = None
         if placed.place is not None:
             delta, after = placed.place.start - start, placed.place.end
+
+
+def _present_at(placed: PlacedHunk, file: FileLines, effort: Effort) -> int | None:
+    """The line where the file has what the hunk makes of it, every line of it; None where it does not."""
+    hunk, place = placed.hunk, placed.place
+    removes = any(item.mark == "-" and key(item.text) not in WORDLESS for item in placed.items)
+    if place is not None and place.matched == place.total and removes:
+        return None  # what it removes is there
+    turned = [replace(item, mark=_TURNED.get(item.mark, item.mark)) for item in placed.items]
+    if not any(item.mark == "-" and key(item.text) not in WORDLESS for item in turned):
+        return None
+    found, _ = place_hunk(turned, hunk.new_count, hunk.new_start - 1, file, 0, effort)
+    return found.start + 1 if found is not None and found.matched == found.total > 1 else None
 
 
 def survey_of(targets: Sequence[Target]) -> Survey:
