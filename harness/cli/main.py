@@ -76,8 +76,8 @@ def main() -> None:
         code = ended.exit_code
     except click.ClickException as error:
         told = error.format_message().rstrip(".")
-        verb = error.ctx.info_name if isinstance(error, click.UsageError) and error.ctx and error.ctx.parent else ""
-        remedy = "" if ";" in told else f"; harness {verb + ' ' if verb else ''}--help tells more"
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "harness"
+        remedy = "" if ";" in told else f"; {command} --help tells more"
         print(f"harness: {_one_line(told)}{remedy}", file=sys.stderr)
         code = 2
     except HarnessError as error:

@@ -149,6 +149,7 @@ def write_file(path: Path, text: str) -> Path:
 
     Raises InfrastructureError where it cannot be written.
     """
+    path = path.resolve()  # what a link names is written, not the link
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,8 @@ def import_command(sources: tuple[str, ...], name: str | None, replace: bool, as
     click.echo(f"\n{done.state}: {done.folder}")
     if any(patch.damage for patch in done.series.patches):
         click.echo(f"damaged patches are mended by: harness series repair {done.name} --tree TREE -o FILE")
+    elif done.series.missing:
+        click.echo("before it can run, the missing patches are needed: import all of it with --replace")
     elif done.state == "imported":
         click.echo(f"run it by: harness run {done.name} --tree TREE")
     return 0

@@ -46,7 +46,9 @@ def missing_words(series: Series) -> str:
         return ""
     has_cover = series.cover is not None
     held = (
-        f"cover of {series.total}" if has_cover and not series.patches else f"{len(series.patches)} of {series.total}"
+        f"cover of {series.total}"
+        if has_cover and not series.patches
+        else f"{len(series.patches)} of {series.total} here"
     )
     ids = [text for text in series.missing_ids if text]
     told = f"message ids {', '.join(ids)}" if ids else "message ids unknown"

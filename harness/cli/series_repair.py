@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -22,6 +23,9 @@ from harness.runs.repairing import RepairedPatch, repair_series, series_to_repai
 from harness.runs.tree_files import tree_files
 from harness.runs.workshop import Workshop
 
+MAX_ROWS = 200  # hunks, and notes, of one patch that are printed
+MAX_BESIDE = 5  # doubtful hunks that are shown beside the tree
+
 
 @click.command("repair")
 @click.argument("source", metavar="SERIES|SOURCE")
@@ -33,7 +37,8 @@ from harness.runs.workshop import Workshop
               help="Write what was done to each line (docs/repair.md).")  # fmt: skip
 @click.option("--partial", is_flag=True, help="Leave out hunks that have no place in the tree; they go to FILE.rej.")
 @click.option("--threshold", type=click.FloatRange(0, 1), default=THRESHOLD, show_default=True,
-              help="Refuse where a hunk's lines are less sure than this.")  # fmt: skip
+              help="Refuse where it is less sure than this which lines a hunk has, and in which order; whitespace does "
+              "not count.")  # fmt: skip
 @click.option("--interactive", is_flag=True, help="Show each guessed line, to accept, change or refuse it.")
 @click.option("--compile", "compiles", is_flag=True, help="Compile the files it touches with the tree's compiler, "
               "without and with the patches (TREE must be a name).")  # fmt: skip
@@ -55,31 +60,55 @@ def repair_command(
     """
     if interactive and not sys.stdin.isatty():
         raise click.UsageError("--interactive needs a terminal to ask on")
+    rejects = output.with_name(f"{output.name}.rej")
+    _check_outputs([output, rejects, *([report] if report else [])], source)
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         series = series_to_repair(workshop, source)
         files = tree_files(workshop, tree)
-        done = repair_series(series, files, threshold=threshold, review=_ask if interactive else None)
-    for one in done:
-        _show(one, series.total)
+        if not interactive:
+            done = repair_series(series, files, threshold=threshold)
+    if interactive:  # without the progress line, which would draw over the questions
+        done = repair_series(series, files, threshold=threshold, review=_ask)
     if report is not None:
         write_file(report, json.dumps([report_object(one, files.name) for one in done], indent=1) + "\n")
-    if refused := why_refused(done, series.total, partial=partial):
-        for one in done:
-            for hunk in _doubtful(one.repair, threshold):
-                click.echo("")
-                for line in beside_tree(hunk):
-                    click.echo(line)
-        raise refused
-    text = "".join(patch_mail(one.patch, series.total, one.repair, files.name) for one in done)
-    write_file(output, text)
-    click.echo(f"\nwritten: {safe(str(output))}")
+    refused = why_refused(done, series.total, partial=partial)
     rejected = "".join(one.repair.rejected for one in done)
+    if refused is None:
+        write_file(output, "".join(patch_mail(one.patch, series.total, one.repair, files.name) for one in done))
+        if rejected:
+            write_file(rejects, rejected)
+    for one in done:
+        _show(one, series.total)
+    if refused is not None:
+        _show_doubtful([hunk for one in done for hunk in _doubtful(one.repair, threshold)])
+        raise refused
+    click.echo(f"\nwritten: {safe(str(output))}")
     if rejected:
-        left = output.with_name(f"{output.name}.rej")
-        write_file(left, rejected)
-        click.echo(f"without a place: {safe(str(left))}")
+        click.echo(f"without a place: {safe(str(rejects))}")
     return _compile(tree, series, done) if compiles else 0
+
+
+def _check_outputs(paths: Sequence[Path], source: str) -> None:
+    """Raises UserError for an output that would destroy something: a device, the source, another output."""
+    taken = {Path(source).resolve()}
+    for path in paths:
+        if str(path) == "-" or not path.parent.is_dir():
+            raise UserError("not a file in a folder that is there", where=str(path), remedy="name a file to write")
+        if path.exists() and not path.is_file():
+            raise UserError("no regular file", where=str(path), remedy="name a file to write")
+        if path.resolve() in taken:
+            raise UserError("would be written over the source or another output", where=str(path))
+        taken.add(path.resolve())
+
+
+def _show_doubtful(hunks: Sequence[RepairedHunk]) -> None:
+    for hunk in hunks[:MAX_BESIDE]:
+        click.echo("")
+        for line in beside_tree(hunk):
+            click.echo(line)
+    if len(hunks) > MAX_BESIDE:
+        click.echo(f"\n{len(hunks) - MAX_BESIDE} more hunks are in doubt: --json REPORT holds all")
 
 
 def _compile(tree: str, series: Series, done: Sequence[RepairedPatch]) -> int:
@@ -103,8 +132,11 @@ def _doubtful(repair: Repair, threshold: float) -> list[RepairedHunk]:
 
 def _show(one: RepairedPatch, total: int) -> None:
     click.echo(f"{one.patch.index} of {total}  {safe(one.patch.subject)}: {one.repair.grade}")
-    print_rows(HUNK_COLUMNS, list(hunk_rows(one.repair)))
-    for note in notes_of(one.repair):
+    print_rows(HUNK_COLUMNS, list(islice(hunk_rows(one.repair), MAX_ROWS)))
+    hunks = len(one.repair.hunks)
+    if hunks > MAX_ROWS:
+        click.echo(f"{hunks - MAX_ROWS} more hunks")
+    for note in islice(notes_of(one.repair), MAX_ROWS):
         click.echo(f"note: {note}")
 
 

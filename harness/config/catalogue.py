@@ -92,6 +92,12 @@ class Catalogue:
         if (folder / "series.yaml").is_file():
             return load_series_spec(folder.resolve())
         name = folder.name
+        if len(folder.parts) > 1 and folder.is_dir() and folder.resolve().parent != self.layout.series.resolve():
+            raise UserError(
+                "a folder without series.yaml",
+                where=name_or_path,
+                remedy="harness series import makes a series of mails",
+            )
         if not name or not (self.layout.series / name / "series.yaml").is_file():
             raise UserError(f"unknown series {name_or_path!r}", remedy=nearest(name, self.series_names()))
         return load_series_spec(self.layout.series / name)

@@ -152,7 +152,8 @@ def find_mails(path: Path) -> Found:
         raise UserError("no such file or folder", where=str(path)[:200]) from None
     if not exists:
         if wanted := split_range(str(path)):
-            return Found(tuple(messages_of(mails_of_range(*wanted), str(path))))
+            # commits are one series in their order, whoever wrote them
+            return Found(tuple(messages_of(mails_of_range(*wanted), str(path))), listed=True)
         raise UserError("no such file or folder", where=str(path), remedy="give a mbox, a folder of mails or DIR@A..B")
     if not is_folder:
         return Found(tuple(_mails_of_file(path)), by_thread=True)

@@ -88,13 +88,17 @@ def read_source(workshop: Workshop, texts: Sequence[str], name: str = "series") 
 def named_or_source(workshop: Workshop, text: str) -> SeriesSpec | None:
     """The series of the checkout that ``text`` names, None where it names a source instead. Raises UserError where it
     is neither."""
+    path = Path(text)
+    exists = False
+    with contextlib.suppress(OSError, ValueError):
+        exists = path.exists()
+    if exists and len(path.parts) > 1 and not (path / "series.yaml").is_file():
+        return None  # a path that is there is meant, whatever series has its last word for a name
     try:
         return workshop.catalogue.series(text)
     except UserError:
-        path = Path(text)
-        with contextlib.suppress(OSError, ValueError):
-            if path.exists():
-                return None
+        if exists:
+            return None
         if list_address(text) or (".." in text and "@" in text):
             return None
         raise

@@ -26,7 +26,9 @@ def tree_files(workshop: Workshop, text: str) -> TreeFiles:
     """
     if text in workshop.catalogue.tree_names():
         return named_tree_files(workshop, text)
-    if Path(text).is_dir():
+    if text and Path(text).is_dir():
+        if (Path(text) / "HEAD").is_file() and (Path(text) / "objects").is_dir():
+            raise UserError("a git directory", where=text, remedy=f"give a revision of it: {text}@REVISION")
         return FolderFiles(Path(text))
     folder, at, revision = text.rpartition("@")
     if at and folder:

@@ -184,8 +184,18 @@ def test_what_cannot_be_written_or_read(make: Make) -> None:
     tree = str(checkout.root / "tree")
     (checkout.folder / "file").write_text("")
     below = checkout.folder / "file" / "out.mbox"
-    told = one_line(checkout.harness("series", "repair", source, "--tree", tree, "-o", str(below)), 3)
-    assert f"{below}: cannot be written: " in told
+    for bad, why in (
+        (str(below), "not a file in a folder that is there"),
+        (str(checkout.folder / "none" / "x"), "not a file in a folder that is there"),
+        ("-", "not a file in a folder that is there"),
+        ("/dev/full", "no regular file"),
+        (source, "would be written over the source"),
+    ):
+        told = one_line(checkout.harness("series", "repair", source, "--tree", tree, "-o", bad), 2)
+        assert f"{bad}: {why}" in told
+    both = str(checkout.folder / "both")
+    told = one_line(checkout.harness("series", "repair", source, "--tree", tree, "-o", both, "--json", both), 2)
+    assert "another output" in told
     assert "no tree, folder or git revision 'fakee'" in one_line(repaired(checkout, source, tree="fakee"), 2)
     assert "did you mean fake?" in one_line(repaired(checkout, source, tree="fakee"), 2)
     letter = checkout.folder / "letter.eml"

@@ -373,7 +373,7 @@ def test_json(tmp_path: Path, checkout: Checkout) -> None:
     shown = json.loads(checkout.harness("series", "show", "pond", "--json").out)
     assert {key: shown[key] for key in ("title", "missing")} == {key: value[key] for key in ("title", "missing")}
     log = checkout.harness("series", "show", "pond").out
-    assert "missing: 2 of 3; patch 2 not here; message ids 20110819010000.7-3-frog@pond.example" in log
+    assert "missing: 2 of 3 here; patch 2 not here; message ids 20110819010000.7-3-frog@pond.example" in log
 
 
 def test_a_damaged_series_is_imported_shown_and_not_run(tmp_path: Path, checkout: Checkout) -> None:

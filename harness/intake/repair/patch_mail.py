@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ from harness.intake.mail import REPAIR_HEADER
 from harness.intake.repair.grades import Grade, Repair
 from harness.model.series import Patch
 
+NO_ADDRESS = "unknown@localhost"
 MAX_HEADER = 900  # characters of one header line; RFC 5322 allows 998
 # git's own mark of a mbox made by a program
 _ENVELOPE = "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001"
@@ -34,10 +36,15 @@ def _header(name: str, value: str) -> str:
     return f"{name}: {''.join(c if c.isprintable() else ' ' for c in value)[:MAX_HEADER]}"
 
 
+def _with_address(author: str) -> str:
+    """The author with an address: git am wants one, and archives hide them."""
+    return author if re.search(r"<[^<>\s]+>", author) else f"{author or 'unknown'} <{NO_ADDRESS}>"
+
+
 def patch_mail(patch: Patch, total: int, repair: Repair, tree: str) -> str:
     """The patch as a message of a mbox; text is UTF-8 with surrogateescape."""
     number = f" {patch.index}/{total}" if total > 1 else ""
-    out = [_ENVELOPE, _header("From", patch.author or "unknown <unknown@localhost>")]
+    out = [_ENVELOPE, _header("From", _with_address(patch.author))]
     if patch.date is not None:
         out.append(_header("Date", format_datetime(patch.date)))
     out.append(_header("Subject", f"[PATCH{number}] {patch.subject}"))

@@ -25,6 +25,7 @@ from harness.intake.repair.targets import (
     losses_of,
     marks_are_kept,
     place_all,
+    present_at,
     survey_of,
     targets_of,
     undo_entities,
@@ -104,6 +105,7 @@ def _repaired_file(
     for placed in target.hunks:
         rebuilt = _rebuilt(placed, target.file, states, is_c, found, kept, effort)
         if rebuilt is None or placed.place is None:
+            placed.present = placed.present or present_at(placed, target.file, effort)
             hunks.append(_unplaced_hunk(placed, target, found, _reason(placed, target, needs), writer.style))
             continue
         lines = writer.write(placed.place, rebuilt)
@@ -391,8 +393,12 @@ def concluded(files: tuple[RepairedFile, ...], notes: Sequence[str], threshold: 
     confidence = min((hunk.confidence for hunk in placed), default=0.0)
     refusal = ""
     if not placed:
-        present = bool(hunks) and all(hunk.reason.startswith(PRESENT) for hunk in hunks)
-        refusal = "the tree has the patch already" if present else "no hunk has a place in this tree"
+        present = sum(hunk.reason.startswith(PRESENT) for hunk in hunks)
+        refusal = "no hunk has a place in this tree" + (
+            f", {present} of {len(hunks)} are in it already" if present else ""
+        )
+        if present == len(hunks):
+            refusal = "the tree has the patch already"
     elif not any(_changes(hunk) for hunk in placed):
         refusal = "no hunk changes a line"
     else:

@@ -320,19 +320,18 @@ def place_all(target: Target, marks_kept: bool, effort: Effort) -> None:
             continue
         start = hunk.old_start - 1 if hunk.old_count else hunk.old_start
         placed.place, placed.best = place_hunk(placed.items, hunk.old_count, start + delta, target.file, after, effort)
-        placed.present = _present_at(placed, target.file, effort)
+        removes = any(item.mark == "-" and key(item.text) not in WORDLESS for item in placed.items)
+        if placed.place is None or placed.place.matched < placed.place.total or not removes:
+            placed.present = present_at(placed, target.file, effort)
         if placed.present is not None:
             placed.place = None
         if placed.place is not None:
             delta, after = placed.place.start - start, placed.place.end
 
 
-def _present_at(placed: PlacedHunk, file: FileLines, effort: Effort) -> int | None:
+def present_at(placed: PlacedHunk, file: FileLines, effort: Effort) -> int | None:
     """The line where the file has what the hunk makes of it, every line of it; None where it does not."""
-    hunk, place = placed.hunk, placed.place
-    removes = any(item.mark == "-" and key(item.text) not in WORDLESS for item in placed.items)
-    if place is not None and place.matched == place.total and removes:
-        return None  # what it removes is there
+    hunk = placed.hunk
     turned = [replace(item, mark=_TURNED.get(item.mark, item.mark)) for item in placed.items]
     if not any(item.mark == "-" and key(item.text) not in WORDLESS for item in turned):
         return None

@@ -155,4 +155,6 @@ def guess_plain(text: str, *, indented: bool | None, removed: Sequence[str], bef
         return Guess(_indent(best) + body, 0.8, "as the removed line")
     if indented is False:
         return Guess(squeezed, 0.7, "column 0, as it stands")
+    if indented and not _indent(before):
+        return Guess("\t" + squeezed, 0.6, "below a line in column 0")
     return Guess(_indent(before) + squeezed, 0.5, "as the line above")
