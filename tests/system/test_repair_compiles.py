@@ -44,7 +44,7 @@ def test_a_port_as_an_archive_shows_it_is_rebuilt_on_6_1(workshop: Workshop) -> 
         assert not one.repair.unplaced
         assert squeezed(one.repair.diff) == squeezed(patch.diff)
     compiled = compile_touched(workshop, place.tree, truth, [one.mended(place.tree) for one in done])
-    assert {"mm/swap.o", "mm/migrate.o"} <= {one.path for one in compiled}
+    assert {"mm/ksm.o", "mm/migrate.o"} <= {one.path for one in compiled}
     assert broken(compiled) == []
 
 
