@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.repair.cases import Case, from_series
 from benchmarks.repair.clean import Part, parse
+from benchmarks.repair.compare import tree_of
 from benchmarks.repair.damage import SINGLE, damage
 from harness.intake.repair import Grade, Repair, repair_diff
 from harness.model.errors import HarnessError, UserError
@@ -261,3 +262,17 @@ def test_a_search_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_too_large_is_refused(text: str, why: str) -> None:
     with pytest.raises(UserError, match=why):
         repair_diff(text, MemoryTree({"mm/x.c": SAME}))
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["lost", "doubled"])
+def test_a_statement_lost_or_doubled_is_never_passed_over(twice: bool) -> None:
+    """A patch whole but for one added line: what its counts then say must not be made up for by anything else."""
+    passed: list[str] = []
+    for case in cases():
+        for at, line in enumerate(case.lines):
+            if line.part is Part.ADDED and re.search(r"\w", line.text):
+                spoilt = [*case.lines[:at], *([line] * 2 if twice else []), *case.lines[at + 1 :]]
+                repair = repair_diff("\n".join(map(str, spoilt)) + "\n", tree_of(case))
+                if not repair.refusal and not repair.unplaced:
+                    passed.append(f"{case.name}: {line.text}")
+    assert passed == []

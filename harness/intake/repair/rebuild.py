@@ -507,7 +507,9 @@ def _added(node: _Node, item: Item, frame: Frame) -> _Node:
 
 def _dropped(node: _Node, item: Item, frame: Frame, at_end: bool) -> _Node:
     """The node with the item taken for no part of the hunk."""
-    if not item.text.strip():
+    if not item.text.strip() and item.mark == "-" and not at_end:
+        cost = COST_JUNK  # a blank line that somebody marked as removed
+    elif not item.text.strip():
         could_be = not at_end and "" in frame.known
         cost = COST_JUNK_GAP if could_be else COST_JUNK_BLANK if not at_end else 0.1
     elif item.mark == "-":

@@ -36,6 +36,7 @@ from harness.model.tree import TreeFiles
 
 THRESHOLD = 0.6  # confidence in a hunk's lines below which nothing is written: two readings are about as likely
 BLANK_DOUBT = 0.85  # by which each lost added line that is taken for a blank one lowers the confidence
+BLOCK_DOUBT = 0.5  # a lost "{" of its own in a function: the kernel's style has it behind a statement, which is lost
 UNSEEN = 0.4  # and a changed line of a kind that no line of context is seen to have been lost of
 UNSEEN_DELIMITER = 0.8  # the same for a brace or a comment delimiter, which C's structure asks for
 MAX_FUNCTION = 5_000  # lines above a hunk that are looked at for the function it is in
@@ -202,6 +203,9 @@ def _placed_hunk(
         notes.append(f"line {', '.join(map(str, hidden))}: an address that the archive hid stays as it stands")
     odd = [item for item in rebuilt.left_out if item.text.strip()]
     inner = [item for item in odd if _is_inside(item, lines, placed.items)]
+    if any(item.mark == "-" and _is_inside(item, lines, placed.items) for item in rebuilt.left_out):
+        confidence *= UNSEEN
+        notes.append("a removed line of the text is taken for no part of the hunk")
     for item in inner:
         confidence *= 0.8
         notes.append(f"context of line {item.number} differs from the tree, whose line was taken (fuzz)")
@@ -259,6 +263,8 @@ def _doubt_of_lost(rebuilt: Rebuilt, losses: Losses) -> tuple[float, list[str]]:
             continue
         if piece.mark == "-":
             left *= 1.0 if losses.any else UNSEEN
+        elif piece.text == "{" and piece.inside:
+            left *= BLOCK_DOUBT
         elif piece.text:
             left *= 1.0 if losses.delimiter or losses.words else UNSEEN_DELIMITER
         else:
