@@ -216,6 +216,7 @@ def _sound(mail: Mail) -> PatchText:
         added=added,
         removed=removed,
         trailers=message_trailers(text),
+        diff_line=mail.body_line + start if mail.body_line is not None else 0,
         notes=(*_stat_notes([*message, *below], changes, counts=True), *_diff_notes(mail, lines, files)),
     )
 

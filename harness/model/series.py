@@ -29,7 +29,7 @@ class Patch:
     """One patch: ``diff`` is what ``git apply`` takes, ``message`` the commit message below the subject.
 
     ``damage`` says in one line why the diff cannot be read as it stands ("" where it can); ``diff`` is then the damaged
-    text as it was found, for the repair, and begins on ``diff_line`` of ``source``'s file (0: not known). ``repairs``
+    text as it was found, for the repair. It begins on ``diff_line`` of ``source``'s file (0: not known). ``repairs``
     says in one line each what a repair did, ``notes`` what a reader should know that is no error: a diffstat that
     disagrees, an address the archive hid.
     """
