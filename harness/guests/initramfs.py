@@ -19,6 +19,7 @@ DEVICES = (
     ("ttyS1", False, 4, 65),
     *((f"ram{n}", True, 1, n) for n in range(4)),
 )
+GUEST_ARCH = "x86_64"  # what the programs of vm-images are compiled for
 FOLDERS = ("dev", "proc", "sys", "tmp", "debug", "cgroup", "stressors")
 
 

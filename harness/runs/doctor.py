@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.guests.accelerators import boot_canary, kvm_obstacle
-from harness.guests.initramfs import write_initramfs
+from harness.guests.initramfs import GUEST_ARCH, write_initramfs
 from harness.guests.qemu import Boot, boot_words, qemu_version
 from harness.model.errors import HarnessError
 from harness.model.guest import Accelerator, GuestSpec
@@ -110,7 +110,7 @@ def _accelerators(workshop: Workshop) -> Iterator[Check]:
 
 
 def canary_boot(workshop: Workshop) -> Boot | None:
-    """A boot of the newest kernel that was built here and reached user space in some cell; None before there is one."""
+    """A boot of the newest baseline kernel built here that the guest programs run on; None before there is one."""
     programs = sorted((workshop.layout.cache / "guest-programs").glob("*/init"), key=lambda p: p.stat().st_mtime)
     newest = sorted(
         (workshop.layout.cache / "builds").glob("*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True
@@ -122,6 +122,8 @@ def canary_boot(workshop: Workshop) -> Boot | None:
         if kernel is None or kernel.patches or kernel.tree not in workshop.catalogue.tree_names():
             continue
         era = workshop.catalogue.era(workshop.catalogue.tree(kernel.tree).era)
+        if era.arch != GUEST_ARCH:
+            continue
         initrd, _ = write_initramfs(programs[-1].parent, workshop.initramfs_folder, era.initramfs_gzip)
         spec = GuestSpec(machine=era.machine, cpu=era.cpu)
         words = boot_words(era.boot_args, spec, "canary", 1, 1, 1)

@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import BuildFailed
-from harness.guests.initramfs import write_initramfs
+from harness.guests.initramfs import GUEST_ARCH, write_initramfs
 from harness.guests.qemu import Boot, arguments_digest, boot_words
 from harness.model.build import Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
@@ -289,6 +289,8 @@ class Run:
 
     @staticmethod
     def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
+        if prepared.era.arch != GUEST_ARCH:
+            return f"needs guest programs for {prepared.era.arch}: there are none yet"
         names = dict(prepared.era.kconfig_names)
         has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
         missing = missing_options(stressor, has, names)

@@ -545,3 +545,11 @@ def test_what_is_left_out_of_git_headers_is_said() -> None:
     assert whole_loop(repair)
     assert repair.files[0].notes == ("the change of its mode is left out",)
     assert "the header of line 15 has no hunk: left out" in repair.notes
+
+
+def test_a_blank_line_removed_at_the_end_of_a_file_is_no_footer() -> None:
+    files = {"mm/end.c": b"int a;\nint b;\nint c;\n\n"}
+    text = "--- a/mm/end.c\n+++ b/mm/end.c\n@@ -1,4 +1,3 @@\n int a;\n int b;\n int c;\n-\n"
+    repair = repair_diff(text, MemoryTree(files))
+    assert not repair.refusal
+    assert result(repair, files)["mm/end.c"] == b"int a;\nint b;\nint c;\n"

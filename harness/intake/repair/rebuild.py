@@ -222,7 +222,7 @@ def _without_tail(items: Sequence[Item], frame: Frame) -> list[Item]:
             break
         if text and text in known:
             break
-        if not text and old <= len(frame.keys) and "" in known and frame.keys[-1] == "" and item.mark != "-":
+        if not text and old <= len(frame.keys) and "" in known and frame.keys[-1] == "":
             break
         kept.pop()
         old -= 1
