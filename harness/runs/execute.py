@@ -278,6 +278,8 @@ class Run:
     def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, initrd: Path) -> Accelerator:
         if self.request.accelerator != "auto":
             return Accelerator(self.request.accelerator)
+        if prepared.era.arch != GUEST_ARCH:
+            return Accelerator.TCG  # nothing will be booted: no canary is needed for that
         if self._accelerator is None:
             spec = GuestSpec(machine=prepared.era.machine, cpu=prepared.era.cpu)
             words = boot_words(prepared.era.boot_args, spec, "canary", 1, 1, 1)
