@@ -85,7 +85,6 @@ _KEYS = (
     "subject from author date sent posted to cc bcc list newsgroups message-id in-reply-to references reply-to "
     "expires delivered-to mailing-list approved sender submitter user-agent x-mailer"
 ).split()
-_WRAPPED = ("to", "cc", "references", "newsgroups")
 _FIELD = re.compile(rf"({'|'.join(_KEYS)}|message id) ?: ?(.*)", re.IGNORECASE)
 # a table's cells, copied without what was between them: "SubjectRe: x", "DateMon, 26 Aug 2002"
 _CELL = re.compile(r"(Subject|From|Date) ?(?=[\[A-Z0-9\"])(.*)")

@@ -139,10 +139,6 @@ class GitObjects:
         """A blob's bytes; None where it is absent or larger than MAX_FILE."""
         return self._data(object_id, "blob")
 
-    def has_blob(self, object_id: str) -> bool:
-        """Whether a blob with that id, or one whose id begins so, is here."""
-        return self._header(object_id) is not None
-
     def paths(self, root: str) -> Iterator[str]:
         """Every regular file below a tree. Raises git.GitCommandError."""
         for line in self.run("ls-tree", "-r", "-z", "--full-tree", root).split("\0"):

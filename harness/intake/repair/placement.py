@@ -11,7 +11,7 @@ from harness.intake.repair.damaged_diff import DamagedHunk, Item, key
 from harness.intake.repair.effort import Effort
 
 # an archive that hides addresses puts x's for the domain
-_HIDDEN = re.compile(r"@x{3,}[.x]*|@\.\.\.|\(at\)|<at>| at ")
+HIDDEN = re.compile(r"@x{3,}[.x]*")
 MAX_CANDIDATES = 400
 MIN_SHARE = 0.6  # of a hunk's old lines that must stand in the tree for it to have a place
 
@@ -20,7 +20,7 @@ def same_line(given: str, line: str) -> bool:
     """Whether two keys are one line, an address that an archive hid counted as equal."""
     if given == line:
         return True
-    if "@" in given and (hidden := re.search(r"@x{3,}[.x]*", given)):
+    if "@" in given and (hidden := HIDDEN.search(given)):
         head, tail = given[: hidden.start() + 1], given[hidden.end() :]
         return line.startswith(head) and line.endswith(tail) and len(line) >= len(head) + len(tail)
     return False

@@ -419,7 +419,7 @@ def _insertions(node: _Node, items: Sequence[Item], frame: Frame, called: bool) 
         put = "/**" if text == "/*" and _KERNEL_DOC.match(next_text) else put
         piece = Piece("+", put, None, None, inside=state.braces > 0)
         yield _Node(
-            node.cost + cost + (_edge_cost(node.context, 0 if node.changed else 1) if not node.changed else 0.0),
+            node.cost + cost + (0.0 if node.changed else _edge_cost(node.context, 1)),
             node.i,
             node.j,
             node.new + 1,

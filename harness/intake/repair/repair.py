@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +13,7 @@ from harness.intake.repair.damaged_diff import DamagedDiff, Item, key, read_dama
 from harness.intake.repair.effort import Effort
 from harness.intake.repair.grades import Grade, Repair, RepairedFile, RepairedHunk, RepairedLine, weakest
 from harness.intake.repair.hunk_lines import LineWriter, unplaced_lines
-from harness.intake.repair.placement import FileLines, Place, old_items
+from harness.intake.repair.placement import HIDDEN, FileLines, Place, old_items
 from harness.intake.repair.rebuild import CONTEXT, Frame, Kept, Rebuilt, rebuild
 from harness.intake.repair.targets import (
     LOST_HEADERS,
@@ -43,8 +42,6 @@ MAX_FUNCTION = 5_000  # lines above a hunk that are looked at for the function i
 SECTION = 80  # characters of it, as git has it
 PRESENT = "already in the tree"
 FUZZ = 2  # lines of context at a hunk's edge that may differ, as in patch(1)
-
-HIDDEN = re.compile(r"@x{3}")  # a domain that an archive put x's for
 
 _C_SUFFIXES = (".c", ".h")
 
