@@ -22,6 +22,13 @@ rm -f /out/.git
 mv -f /out/harness.files.new /out/harness.files
 rm -f /out/harness.files.old
 """
+# Kconfig without KCONFIG_ALLCONFIG: what allnoconfig left, with the requests in place of its answers. Options that become
+# visible only by them get their default, which is the answer to an empty line.
+_REQUESTS_OVER = (
+    "sed -n 's/^\\(# \\)\\{0,1\\}\\(CONFIG_[A-Za-z0-9_]*\\)[= ].*/\\2/p' /out/harness.config >/out/harness.names && "
+    "grep -vwFf /out/harness.names /out/.config >/out/harness.seed && "
+    "cat /out/harness.seed /out/harness.config >/out/.config"
+)
 
 
 def make(era: Era, words: str) -> str:
@@ -36,6 +43,8 @@ def configure(era: Era, words: str) -> str:
     if era.dialect is ConfigDialect.CONFIGURE:
         # Its default answer is no, or the first line's of a choice: what is not requested is off, as in allnoconfig.
         return f"{copy}cp /out/harness.config /out/.config\nyes '' | {call} oldconfig\n{call} dep"
+    if era.dialect is ConfigDialect.OLDCONFIG:
+        return f"{copy}{call} allnoconfig && {_REQUESTS_OVER} && yes '' | {call} oldconfig"
     return f"{copy}{call} KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
 
 

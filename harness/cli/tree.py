@@ -29,7 +29,7 @@ def list_trees() -> int:
             pin = "" if here is None else ("pinned" if here.pinned else "not pinned: " + here.pin_note)
             content = here.tree_id[:12] if here else "not here"
             sources = "; ".join(f"{s.kind} {s.location} {s.revision or ''}".strip() for s in tree.sources)
-            rows.append((name, tree.version, tree.era, content, pin, sources))
+            rows.append((name, tree.version, workshop.catalogue.era_of(tree).name, content, pin, sources))
     print_rows(("tree", "version", "era", "content", "pin", "sources"), rows)
     return 0
 

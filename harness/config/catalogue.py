@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config.kernel_files import InitramfsSchema, load_era, load_fragment, load_stressor, load_toolchain
+from harness.config.kernel_files import (
+    InitramfsSchema,
+    load_era,
+    load_fixups,
+    load_fragment,
+    load_stressor,
+    load_toolchain,
+)
 from harness.config.layout import Layout
 from harness.config.series_file import load_series_spec
 from harness.config.tree_file import load_tree
@@ -18,7 +25,8 @@ from harness.model.cell import Stressor
 from harness.model.era import Era, Toolchain
 from harness.model.errors import UserError
 from harness.model.series import SeriesSpec
-from harness.model.tree import Tree
+from harness.model.tree import Fixup, Tree
+from harness.model.version import KernelVersion
 
 T = TypeVar("T")
 
@@ -56,6 +64,38 @@ class Catalogue:
     def era(self, name: str) -> Era:
         """The era by name."""
         return self._load("era", self.layout.configs / "eras", ".yaml", name, load_era)
+
+    def era_names(self) -> list[str]:
+        """Names of all eras."""
+        return self._names(self.layout.configs / "eras", ".yaml")
+
+    def era_of(self, tree: Tree) -> Era:
+        """The tree's era: the one it names, else the only one whose versions it belongs to. Raises UserError."""
+        if tree.era is not None:
+            return self.era(tree.era)
+        eras = [self.era(name) for name in self.era_names()]
+        fitting = [era for era in eras if tree.kernel_version in era.versions]
+        if len(fitting) != 1:
+            told = ", ".join(f"{era.name} ({era.versions})" for era in fitting or eras)
+            what = f"its version {tree.version} belongs to {'several eras' if fitting else 'no era'}: {told}"
+            raise UserError(what, where=f"tree {tree.name}", remedy="name one with era: in its definition")
+        return fitting[0]
+
+    def fixups(self, version: KernelVersion, era: Era, toolchain: Toolchain) -> tuple[Fixup, ...]:
+        """The fix-ups that a kernel of this version needs with this toolchain, in the order of their files."""
+        tools = dict(toolchain.tools)
+        found = []
+        for path in sorted((self.layout.configs / "fixups").glob("*.yaml")):
+            for fixup in load_fixups(path):
+                if version not in fixup.versions or fixup.arch not in (None, era.arch):
+                    continue
+                if fixup.tool is None or fixup.tool not in tools or tools[fixup.tool] in fixup.tool_versions:
+                    found.append(fixup)
+        return tuple(found)
+
+    def toolchain_names(self) -> list[str]:
+        """Names of all toolchains."""
+        return self._names(self.layout.configs / "toolchains", ".yaml")
 
     def toolchain(self, name: str) -> Toolchain:
         """The toolchain by name."""

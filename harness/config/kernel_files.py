@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.build import Fragment
 from harness.model.cell import ProofRule, Stressor
-from harness.model.era import ConfigDialect, Era, Toolchain
+from harness.model.era import ConfigDialect, Era, RootKind, Toolchain
 from harness.model.errors import UserError
 from harness.model.tree import Fixup
+from harness.model.version import KernelVersion, VersionRange
 
 _OPTION = re.compile(r"^CONFIG_([A-Za-z0-9_]+)=(.*)$")
 _UNSET = re.compile(r"^# CONFIG_([A-Za-z0-9_]+) is not set$")
+
+
+def _version(value: object) -> object:
+    if isinstance(value, str):
+        return KernelVersion.parse(value)
+    raise ValueError(f'a version is written as text: "{value}"')  # 3.10 without quotes is the number 3.1
+
+
+Version = Annotated[KernelVersion, BeforeValidator(_version)]
 
 
 class FixupSchema(Schema):
@@ -27,6 +38,18 @@ class FixupSchema(Schema):
     replace: str
     reason: str = Field(min_length=1)
     count: int = Field(default=1, ge=1)
+    unless: str | None = Field(default=None, min_length=1)
+    since: Version | None = None
+    until: Version | None = None
+    arch: str | None = None
+    tool: str | None = None
+    tool_since: Version | None = None
+
+
+class FixupsSchema(Schema):
+    """A file of fix-ups."""
+
+    fixups: list[FixupSchema]
 
 
 class EraSchema(Schema):
@@ -34,6 +57,9 @@ class EraSchema(Schema):
 
     name: str
     summary: str = ""
+    since: Version
+    until: Version | None = None
+    expects: dict[str, Version] = Field(default_factory=dict)
     toolchain: str
     arch: str
     image: str
@@ -41,12 +67,12 @@ class EraSchema(Schema):
     machine: str = "pc"
     cpu: str
     boot_args: list[str] = Field(default_factory=list)
-    fixups: list[FixupSchema] = Field(default_factory=list)
+    qemu_args: list[str] = Field(default_factory=list)
     kconfig_names: dict[str, str] = Field(default_factory=dict)
     kconfig_absent: list[str] = Field(default_factory=list)
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
-    initramfs_gzip: bool = True
+    root: RootKind = RootKind.INITRAMFS_GZ
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
@@ -61,6 +87,7 @@ class ToolchainSchema(Schema):
     packages: list[str] = Field(min_length=1)
     script: str = ""
     make_vars: dict[str, str] = Field(default_factory=dict)
+    tools: dict[str, Version] = Field(default_factory=dict)
     pull: str | None = None
 
 
@@ -107,6 +134,7 @@ def load_era(path: Path) -> Era:
     names = s.kconfig_names | dict.fromkeys(s.kconfig_absent, "")
     return Era(
         name=s.name,
+        versions=VersionRange(s.since, s.until),
         toolchain=s.toolchain,
         arch=s.arch,
         image=s.image,
@@ -114,16 +142,29 @@ def load_era(path: Path) -> Era:
         machine=s.machine,
         cpu=s.cpu,
         boot_args=tuple(s.boot_args),
-        fixups=tuple(Fixup(f.name, f.file, f.find, f.replace, f.reason, f.count) for f in s.fixups),
         kconfig_names=tuple(names.items()),
         kconfig_extra=tuple(s.kconfig_extra),
         make_vars=tuple(s.make_vars.items()),
-        initramfs_gzip=s.initramfs_gzip,
+        qemu_args=tuple(s.qemu_args),
+        root=s.root,
         numa=s.numa,
         dialect=s.dialect,
         in_tree=s.in_tree,
+        expects=tuple(s.expects.items()),
+        summary=s.summary,
         where=str(path),
     )
+
+
+def load_fixups(path: Path) -> tuple[Fixup, ...]:
+    """The fix-ups that ``path`` defines. Raises UserError."""
+    return tuple(
+        Fixup(
+            f.name, f.file, f.find, f.replace, f.reason, f.count, f.unless, VersionRange(f.since, f.until), f.arch,
+            f.tool, VersionRange(f.tool_since), str(path),
+        )
+        for f in read_yaml(path, FixupsSchema).fixups
+    )  # fmt: skip
 
 
 def load_toolchain(path: Path) -> Toolchain:
@@ -137,6 +178,7 @@ def load_toolchain(path: Path) -> Toolchain:
         make_vars=tuple(s.make_vars.items()),
         pull=s.pull,
         summary=s.summary,
+        tools=tuple(s.tools.items()),
         where=str(path),
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree
+from harness.model.version import KernelVersion
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")
 _LENGTH = {PinKind.TREE: 40, PinKind.COMMIT: 40, PinKind.SHA256: 64}
@@ -84,11 +85,11 @@ class SourceSchema(Schema):
 
 
 class TreeSchema(Schema):
-    """A tree: name, kernel version, era and sources in the order they are tried."""
+    """A tree: name, kernel version, era (else its version tells it), sources in the order they are tried."""
 
     name: str
     version: str
-    era: str
+    era: str | None = None
     sources: list[SourceSchema] = Field(min_length=1)
 
     @field_validator("name")
@@ -96,6 +97,12 @@ class TreeSchema(Schema):
     def _name(cls, value: str) -> str:
         if not NAME.match(value):
             raise ValueError("a name is letters, digits, and . _ + - after the first")
+        return value
+
+    @field_validator("version")
+    @classmethod
+    def _version(cls, value: str) -> str:
+        KernelVersion.parse(value)
         return value
 
 

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.model.era import RootKind
+
 # (name, block device, major, minor): Documentation/admin-guide/devices.txt
 DEVICES = (
     ("console", False, 5, 1),
@@ -54,14 +56,19 @@ def initramfs_image(programs: Path) -> bytes:
     return cpio_archive(entries)
 
 
-def write_initramfs(programs: Path, folder: Path, compressed: bool) -> tuple[Path, str]:
+def initramfs_name(digest: str, root: RootKind) -> str:
+    """The file's name; ``digest`` is the archive's before compression."""
+    return f"{digest}{'.cpio.gz' if root is RootKind.INITRAMFS_GZ else '.cpio'}"
+
+
+def write_initramfs(programs: Path, folder: Path, root: RootKind) -> tuple[Path, str]:
     """(file, SHA-256 of the archive before compression); the file is named by the hash and written once."""
     archive = initramfs_image(programs)
     digest = hashlib.sha256(archive).hexdigest()
-    path = folder / f"{digest}.cpio{'.gz' if compressed else ''}"
+    path = folder / initramfs_name(digest, root)
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        new.write_bytes(gzip.compress(archive, 6, mtime=0) if compressed else archive)
+        new.write_bytes(gzip.compress(archive, 6, mtime=0) if root is RootKind.INITRAMFS_GZ else archive)
         new.rename(path)
     return path, digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from harness.model.tree import Fixup
+from harness.model.version import KernelVersion, VersionRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class Toolchain:
     """A compiler image: ``pull`` is a registry reference, the rest says how it is made from a distribution's packages.
 
     ``script`` runs in the new root (network available) after the packages are in; ``sources`` are the distribution's
-    source packages it may fetch. ``make_vars`` are handed to every kernel make.
+    source packages it may fetch. ``make_vars`` are handed to every kernel make. ``tools`` are the versions of the
+    programs that kernels are built with ("gcc", "make", "perl", "binutils"); ``harness toolchain verify`` checks them.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Toolchain:
     make_vars: tuple[tuple[str, str], ...]
     pull: str | None = None
     summary: str = ""
+    tools: tuple[tuple[str, KernelVersion], ...] = ()
     where: str = ""
 
 
@@ -39,19 +41,31 @@ class ConfigDialect(enum.StrEnum):
     """How a tree is told its configuration."""
 
     ALLCONFIG = "allconfig"  # allnoconfig with KCONFIG_ALLCONFIG, from 2.6.15 on
+    OLDCONFIG = "oldconfig"  # Kconfig without KCONFIG_ALLCONFIG, from 2.5.45 on: oldconfig over a .config of requests
     CONFIGURE = "configure"  # scripts/Configure and Config.in, until 2.5.44: a .config, oldconfig, dep
+
+
+class RootKind(enum.StrEnum):
+    """How the guest's programs reach the kernel."""
+
+    INITRAMFS = "initramfs"  # a cpio archive, from 2.5.46 on
+    INITRAMFS_GZ = "initramfs.gz"  # the same, packed
+    EXT2 = "ext2"  # the image of an ext2 file system, loaded into /dev/ram0
 
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """Build and boot conventions shared by the kernels of a time.
+    """Build and boot conventions shared by the kernels of a time, ``versions``.
 
+    ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
     ``kconfig_names`` maps today's option names to this era's (empty string: does not exist yet or any more).
-    ``kconfig_extra`` are lines every configuration of the era gets. ``boot_args`` go on every kernel command line.
-    ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
+    ``kconfig_extra`` are lines every configuration of the era gets. ``boot_args`` go on every kernel command line,
+    ``qemu_args`` on every QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its
+    source.
     """
 
     name: str
+    versions: VersionRange
     toolchain: str
     arch: str
     image: str
@@ -59,12 +73,14 @@ class Era:
     machine: str
     cpu: str
     boot_args: tuple[str, ...]
-    fixups: tuple[Fixup, ...]
     kconfig_names: tuple[tuple[str, str], ...]
     kconfig_extra: tuple[str, ...]
     make_vars: tuple[tuple[str, str], ...] = ()
-    initramfs_gzip: bool = True
+    qemu_args: tuple[str, ...] = ()
+    root: RootKind = RootKind.INITRAMFS_GZ
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
+    expects: tuple[tuple[str, KernelVersion], ...] = ()
+    summary: str = ""
     where: str = ""

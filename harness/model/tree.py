@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.model.version import ALL_VERSIONS, KernelVersion, VersionRange
+
 
 class PinKind(enum.StrEnum):
     """What a pin is the identity of."""
@@ -55,7 +57,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fixup:
-    """A named edit that today's tools force: ``find``, there ``count`` times in ``file``, becomes ``replace``."""
+    """A named edit of a tree that today's tools force: ``find``, ``count`` times in ``file``, becomes ``replace``.
+
+    It is for kernels of ``versions`` and ``arch`` (None: any) built with a ``tool`` (as in Toolchain.tools; None: any)
+    of ``tool_versions``. A tree that has ``unless`` in the file was mended already, by a backport, say, and is left
+    alone; without either text the fix-up fails.
+    """
 
     name: str
     file: str
@@ -63,17 +70,31 @@ class Fixup:
     replace: str
     reason: str
     count: int = 1
+    unless: str | None = None
+    versions: VersionRange = ALL_VERSIONS
+    arch: str | None = None
+    tool: str | None = None
+    tool_versions: VersionRange = ALL_VERSIONS
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A kernel tree by name, with the era it is built and booted as. Sources are tried in order."""
+    """A kernel tree by name, with the era it is built and booted as (None: its version's). Sources are tried in order.
+
+    ``version`` is as KernelVersion.parse takes it.
+    """
 
     name: str
     version: str
-    era: str
+    era: str | None
     sources: tuple[Source, ...]
     where: str = ""
+
+    @property
+    def kernel_version(self) -> KernelVersion:
+        """``version`` with its order."""
+        return KernelVersion.parse(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +135,7 @@ class Prefix:
 
     ``applied`` tells of the last of them, ``detail`` in a few words how: "2 of 5 hunks, by up to 17 lines". A patch
     left out (CONFLICT) makes a prefix that is the one before it; ``left_out`` are the numbers of all such so far.
+    ``fixups`` are those that the baseline got.
     """
 
     tree: str
@@ -124,6 +146,7 @@ class Prefix:
     applied: Applied | None = None
     detail: str = ""
     left_out: tuple[int, ...] = ()
+    fixups: tuple[Fixup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from harness.intake.file_changes import file_changes
 from harness.model.series import Patch, Series
 from harness.model.tree import Applied, PatchState
 from harness.runs.preparation import patch_states
+from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
 from harness.trees.git_objects import GitObjects
-from harness.trees.series_prefixes import SeriesConflict, baseline, prefixes
+from harness.trees.series_prefixes import SeriesConflict, prefixes
 from harness.trees.tree_files import GitTreeFiles
 from harness.verdicts.hunk_conflicts import HunkConflict, conflicts
 
@@ -25,13 +26,10 @@ class Application:
 
 def application(workshop: Workshop, series: Series, tree: str) -> Application | None:
     """What can be applied of a series to a named tree; None where the tree is not here, for nothing is fetched."""
-    definition = workshop.catalogue.tree(tree)
-    content = workshop.library.present(definition)
-    if content is None:
+    ready = tree_base(workshop, tree, fetch=False)
+    if ready is None:
         return None
-    store = workshop.library.store
-    base = baseline(store, content, workshop.catalogue.era(definition.era).fixups)
-    applied = prefixes(store, base, series.patches, keep_going=True)
+    applied = prefixes(workshop.library.store, ready.base, series.patches, keep_going=True)
     found = tuple(
         (prefix.patches, _hunks(workshop, prefix.commit, series.patches[prefix.patches - 1]))
         for prefix in applied

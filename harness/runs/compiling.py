@@ -10,8 +10,9 @@ from harness.model.errors import UserError
 from harness.model.series import Patch, Series
 from harness.runs.preparation import PreparedTree, build_request, worktree
 from harness.runs.series_import import KCONFIG
+from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
-from harness.trees.series_prefixes import baseline, prefixes
+from harness.trees.series_prefixes import prefixes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,17 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
     """
     if tree not in workshop.catalogue.tree_names():
         raise UserError(f"{tree[:200]!r} is no tree of configs/trees", remedy="--compile needs one, for its compiler")
-    definition = workshop.catalogue.tree(tree)
-    era = workshop.catalogue.era(definition.era)
-    toolchain = workshop.catalogue.toolchain(era.toolchain)
-    content = workshop.library.ensure(definition, workshop.notice)
-    base = baseline(workshop.library.store, content, era.fixups)
-    applied = prefixes(workshop.library.store, base, patches)
+    ready = tree_base(workshop, tree)
+    assert ready is not None
+    applied = prefixes(workshop.library.store, ready.base, patches)
     fragments = tuple(workshop.catalogue.fragment(name) for name in KCONFIG)
     ends = (0, len(patches))
-    prepared = PreparedTree(definition, era, toolchain, content, series, applied, (), ends, fragments)
+    prepared = PreparedTree(ready.tree, ready.era, ready.toolchain, ready.content, series, applied, (), ends, fragments)
     touched = dict.fromkeys(path for patch in patches for path in patch.files)
     objects = [name for path in touched if (name := object_of(path)) is not None]
     if not objects:
         return ()
-    image = workshop.image(toolchain)
+    image = workshop.image(ready.toolchain)
     found: list[dict[str, CompiledObject]] = []
     with workshop.library.store.lock(f"work-{prepared.worktree_name}"):
         workshop.runner.remove_leftovers()

@@ -121,10 +121,10 @@ def canary_boot(workshop: Workshop) -> Boot | None:
         kernel = workshop.builder_cache.get(path.parent.name)
         if kernel is None or kernel.patches or kernel.tree not in workshop.catalogue.tree_names():
             continue
-        era = workshop.catalogue.era(workshop.catalogue.tree(kernel.tree).era)
+        era = workshop.catalogue.era_of(workshop.catalogue.tree(kernel.tree))
         if era.arch != GUEST_ARCH:
             continue
-        initrd, _ = write_initramfs(programs[-1].parent, workshop.initramfs_folder, era.initramfs_gzip)
+        initrd, _ = write_initramfs(programs[-1].parent, workshop.initramfs_folder, era.root)
         spec = GuestSpec(machine=era.machine, cpu=era.cpu)
         words = boot_words(era.boot_args, spec, "canary", 1, 1, 1)
         return Boot(workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)

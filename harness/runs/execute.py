@@ -23,7 +23,7 @@ from harness.guests.initramfs import GUEST_ARCH, write_initramfs
 from harness.guests.qemu import Boot, arguments_digest, boot_words
 from harness.model.build import Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
-from harness.model.era import Image
+from harness.model.era import Image, RootKind
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.events import Notice, Remaining, StepFinished, StepProgress, StepStarted
 from harness.model.finding import Finding
@@ -239,7 +239,7 @@ class Run:
     ) -> list[tuple[CellTask, int, Kernel]]:
         """Every cell, repeats outermost, so that an interrupted run has looked at every kernel."""
         shop, request = self.workshop, self.request
-        initrd, digest = self.initramfs(prepared.era.initramfs_gzip)
+        initrd, digest = self.initramfs(prepared.era.root)
         first = kernels[min(kernels)]
         accelerator = self._choose_accelerator(prepared, first, initrd)
         tasks = []
@@ -267,13 +267,13 @@ class Run:
                     tasks.append((replace(task, cell=keyed), patches, kernel))
         return tasks
 
-    def initramfs(self, compressed: bool) -> tuple[Path, str]:
+    def initramfs(self, root: RootKind) -> tuple[Path, str]:
         """(file, digest) of the initramfs; its programs are compiled where they are not at hand."""
         shop = self.workshop
         toolchain, folder = shop.catalogue.initramfs()
         image = shop.image(shop.catalogue.toolchain(toolchain))
         programs = build_guest_programs(shop.runner, image, folder, shop.layout.cache)
-        return write_initramfs(programs, shop.initramfs_folder, compressed)
+        return write_initramfs(programs, shop.initramfs_folder, root)
 
     def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, initrd: Path) -> Accelerator:
         if self.request.accelerator != "auto":

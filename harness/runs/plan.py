@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.guests.initramfs import initramfs_name
 from harness.guests.qemu import Boot, boot_words, printable
-from harness.model.era import Image
+from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.model.tree import PatchState
@@ -110,11 +111,9 @@ def _unknown(workshop: Workshop, tree: str, patches: int) -> PlannedBuild:
     return PlannedBuild(tree, patches, subject, None, _build_seconds(workshop, tree, patches > 0))
 
 
-def _initrd_at_hand(workshop: Workshop, compressed: bool) -> Path:
+def _initrd_at_hand(workshop: Workshop, root: RootKind) -> Path:
     """The newest initramfs of that form, or a name that says that it is made by the first run."""
-    found = sorted(
-        workshop.initramfs_folder.glob("*.cpio.gz" if compressed else "*.cpio"), key=lambda p: p.stat().st_mtime
-    )
+    found = sorted(workshop.initramfs_folder.glob(initramfs_name("*", root)), key=lambda p: p.stat().st_mtime)
     return found[-1] if found else Path("INITRAMFS-MADE-BY-THE-FIRST-RUN")
 
 
@@ -183,7 +182,7 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
                 words = boot_words(
                     prepared.era.boot_args, guest, stressor.name, seconds, request.seed, max(2, guest.cpus)
                 )
-                initrd = _initrd_at_hand(workshop, prepared.era.initramfs_gzip)
+                initrd = _initrd_at_hand(workshop, prepared.era.root)
                 boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, accelerator, words)
                 yield f"# boot {tree.tree} + {patches}, {stressor.name}"
                 yield printable(boot)

@@ -18,8 +18,9 @@ from harness.model.errors import HarnessError, InfrastructureError, TreeUnavaila
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
 from harness.model.tree import Applied, PatchState, Prefix, Tree, TreeContent
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
-from harness.trees.series_prefixes import SeriesConflict, baseline, prefixes
+from harness.trees.series_prefixes import SeriesConflict, prefixes
 from harness.trees.worktrees import Worktree
 
 RETRY_SECONDS = 3600.0
@@ -117,9 +118,6 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     Raises TreeUnavailable when the tree or the series' mail for it cannot be had, UserError when the series does not
     apply as far as it was asked for.
     """
-    definition = workshop.catalogue.tree(tree.tree)
-    era = workshop.catalogue.era(definition.era)
-    toolchain = workshop.catalogue.toolchain(era.toolchain)
     fragments = tuple(workshop.catalogue.fragment(name) for name in spec.kconfig)
     try:
         series = series_for(workshop, spec, tree, request.mail)
@@ -131,8 +129,9 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
             f"patches {listed} of {series.total} are missing", where=spec.path, remedy="give all of them with --mail"
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
-    content = workshop.library.ensure(definition, workshop.notice)
-    base = baseline(workshop.library.store, content, era.fixups)
+    ready = tree_base(workshop, tree.tree)
+    assert ready is not None
+    base = ready.base
     conflict = None
     try:
         applied = prefixes(workshop.library.store, base, series.patches, request.keep_going)
@@ -146,9 +145,11 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     applied = tuple(_subject_with_left_out(prefix) for prefix in applied)
     # A commit that a later garbage collection would take is a build that could not be repeated; each prefix is the
     # parent of the next, so the last one keeps them all.
-    workshop.library.store.set_ref(f"refs/harness/prefixes/{definition.name}/{spec.name}", applied[-1].commit)
+    workshop.library.store.set_ref(f"refs/harness/prefixes/{ready.tree.name}/{spec.name}", applied[-1].commit)
     states = patch_states(series, applied, conflict)
-    return PreparedTree(definition, era, toolchain, content, series, applied, states, chosen, fragments)
+    return PreparedTree(
+        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments
+    )
 
 
 def went_in(applied: Sequence[Prefix], patches: int) -> int:

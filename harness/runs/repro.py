@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harness.guests.initramfs import initramfs_name
 from harness.guests.qemu import printable
 from harness.model.cell import Cell, CellResult
 from harness.model.errors import InfrastructureError
@@ -23,15 +24,14 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
     """
     recorded = workshop.store.find_cell(beginning)
     cell = cell_from(workshop.store.cell_spec(recorded.key))
-    era = workshop.catalogue.era(workshop.catalogue.tree(cell.tree).era)
+    era = workshop.catalogue.era_of(workshop.catalogue.tree(cell.tree))
     kernel = workshop.builder_cache.get(cell.kernel_key)
     if kernel is None:
         raise InfrastructureError(
             f"the kernel of {cell.tree} + {cell.patches} patches is not in the build cache any more",
             remedy="run the series again: it is built anew from the same sources",
         )
-    suffix = ".cpio.gz" if era.initramfs_gzip else ".cpio"
-    initrd = workshop.initramfs_folder / f"{cell.initramfs_digest}{suffix}"
+    initrd = workshop.initramfs_folder / initramfs_name(cell.initramfs_digest, era.root)
     if not initrd.is_file():
         raise InfrastructureError(f"the initramfs {cell.initramfs_digest[:12]} is not in the cache any more")
     stressor = workshop.catalogue.stressor(cell.stressor)

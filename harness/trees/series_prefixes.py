@@ -28,20 +28,22 @@ def baseline(store: ObjectStore, content: TreeContent, fixups: Sequence[Fixup]) 
     Raises UserError when a fix-up's text is not in the tree as often as it says.
     """
     tree_id = content.tree_id
+    done: list[Fixup] = []
     if fixups:
         with TemporaryDirectory(prefix="harness-index-") as folder:
             index = Path(folder) / "index"
             store.git("read-tree", content.commit, index=index)
-            for fixup in fixups:
-                _apply_fixup(store, index, content, fixup)
+            done = [fixup for fixup in fixups if _apply_fixup(store, index, content, fixup)]
             tree_id = store.git("write-tree", index=index).strip()
-    names = ", ".join(fixup.name for fixup in fixups)
-    subject = f"{content.name} with fix-ups: {names}" if fixups else content.name
+    names = ", ".join(fixup.name for fixup in done)
+    subject = f"{content.name} with fix-ups: {names}" if done else content.name
     commit = store.commit_tree(tree_id, subject, content.commit)
-    return Prefix(content.name, 0, commit, tree_id, "baseline" + (f" (fix-ups: {names})" if fixups else ""))
+    told = "baseline" + (f" (fix-ups: {names})" if done else "")
+    return Prefix(content.name, 0, commit, tree_id, told, fixups=tuple(done))
 
 
-def _apply_fixup(store: ObjectStore, index: Path, content: TreeContent, fixup: Fixup) -> None:
+def _apply_fixup(store: ObjectStore, index: Path, content: TreeContent, fixup: Fixup) -> bool:
+    """Whether the tree needed it. Raises UserError where it has neither text of the fix-up."""
     where = f"{content.name}:{fixup.file}"
     try:
         entry = store.git("ls-files", "--stage", "--", fixup.file, index=index).split()
@@ -49,16 +51,19 @@ def _apply_fixup(store: ObjectStore, index: Path, content: TreeContent, fixup: F
     except (git.GitCommandError, IndexError):
         raise UserError(f"fix-up {fixup.name}: no such file in the tree", where=where) from None
     found = text.count(fixup.find)
+    if found == 0 and fixup.unless is not None and fixup.unless in text:
+        return False
     if found != fixup.count:
         raise UserError(
             f"fix-up {fixup.name}: its text stands {found} times, {fixup.count} expected",
             where=where,
-            remedy="the fix-up is for another version: mend the era's file",
+            remedy=f"is it for {content.name}? mend its versions or its text in {fixup.where or 'configs/fixups'}",
         )
     # GitPython strips the last newline of output.
     changed = text.replace(fixup.find, fixup.replace) + "\n"
     blob = store.git("hash-object", "-w", "--stdin", stdin=changed).strip()
     store.git("update-index", "--cacheinfo", f"{entry[0]},{blob},{fixup.file}", index=index)
+    return True
 
 
 def prefixes(
@@ -71,7 +76,7 @@ def prefixes(
     attribute.
     """
     record = _record_path(store, base, patches)
-    known = _recorded(store, record)
+    known = _recorded(store, record, base)
     if known is not None and (keep_going or not known[-1].left_out):
         return known
     done = [base]
@@ -99,7 +104,7 @@ def prefixes(
             done.append(Prefix(base.tree, len(done), commit, tree_id, patch.subject, how, detail, before.left_out))
     record.parent.mkdir(parents=True, exist_ok=True)
     new = record.with_suffix(f".{os.getpid()}.new")
-    new.write_text(json.dumps([asdict(prefix) for prefix in done]))
+    new.write_text(json.dumps([_row(prefix) for prefix in done]))
     new.rename(record)
     return tuple(done)
 
@@ -178,13 +183,19 @@ def _record_path(store: ObjectStore, base: Prefix, patches: Sequence[Patch]) -> 
     return store.folder / "prefixes" / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
 
 
-def _recorded(store: ObjectStore, record: Path) -> tuple[Prefix, ...] | None:
+def _recorded(store: ObjectStore, record: Path, base: Prefix) -> tuple[Prefix, ...] | None:
     try:
         rows = json.loads(record.read_text())
-        known = tuple(_prefix(row) for row in rows)
+        known = (base, *(_prefix(row) for row in rows[1:]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return known if known and all(store.has_commit(prefix.commit) for prefix in (known[0], known[-1])) else None
+    return known if all(store.has_commit(prefix.commit) for prefix in (known[0], known[-1])) else None
+
+
+def _row(prefix: Prefix) -> dict[str, Any]:
+    row = asdict(prefix)
+    del row["fixups"]  # the base's, who asks has it
+    return row
 
 
 def _prefix(row: dict[str, Any]) -> Prefix:

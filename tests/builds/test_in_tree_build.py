@@ -15,6 +15,7 @@ from harness.builds.kernel_build import BuildFailed, BuildRequest, KernelBuilder
 from harness.model.build import Fragment
 from harness.model.era import ConfigDialect, Era, Toolchain
 from harness.model.errors import UserError
+from harness.model.version import VersionRange
 from tests.fake.containers import LocalRunner, fake_image
 
 # Its compiler is cp; "warn" and "fail" in a file's text make it say so.
@@ -43,7 +44,7 @@ bool 'Wanted' CONFIG_WANTED
 dep_bool 'Lost' CONFIG_LOST $CONFIG_MISSING
 """
 ERA = Era(
-    "old", "gcc", "i386", "arch/i386/boot/bzImage", "bzImage", "pc", "max", (), (), (), (),
+    "old", VersionRange(), "gcc", "i386", "arch/i386/boot/bzImage", "bzImage", "pc", "max", (), (), (),
     dialect=ConfigDialect.CONFIGURE, in_tree=True,
 )  # fmt: skip
 

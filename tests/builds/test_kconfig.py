@@ -9,11 +9,12 @@ from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Fragment
 from harness.model.era import Era
 from harness.model.errors import UserError
+from harness.model.version import VersionRange
 
 
 def era(**names: str) -> Era:
     """An era with these names for today's options."""
-    return Era("old", "gcc", "x86_64", "i", "t", "pc", "max", (), (), tuple(names.items()), ())
+    return Era("old", VersionRange(), "gcc", "x86_64", "i", "t", "pc", "max", (), tuple(names.items()), ())
 
 
 def test_today_to_the_eras_names() -> None:

@@ -47,7 +47,7 @@ _FILES = {
     "configs/trees/fake.yaml": 'name: fake\nversion: "6.1"\nera: fake\nsources:\n  - directory: ../../tree\n',
     "configs/trees/gone.yaml": 'name: gone\nversion: "6.1"\nera: fake\nsources:\n  - directory: ../../no-such-tree\n',
     "configs/eras/fake.yaml": (
-        "name: fake\ntoolchain: fake\narch: x86_64\nimage: arch/x86/boot/bzImage\ncpu: max\n"
+        'name: fake\nsince: "6.0"\ntoolchain: fake\narch: x86_64\nimage: arch/x86/boot/bzImage\ncpu: max\n'
         "boot_args: [console=ttyS0]\n"
     ),
     "configs/toolchains/fake.yaml": "name: fake\nsuite: none\npackages: [gcc]\nmake_vars: {CC: gcc}\n",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.guests.initramfs import DEVICES, FOLDERS, cpio_archive, initramfs_image, write_initramfs
+from harness.model.era import RootKind
 
 
 @pytest.fixture
@@ -52,17 +53,17 @@ def test_what_is_in_it(programs: Path) -> None:
 
 
 def test_equal_programs_give_an_equal_file(programs: Path, tmp_path: Path) -> None:
-    path, digest = write_initramfs(programs, tmp_path / "one", True)
+    path, digest = write_initramfs(programs, tmp_path / "one", RootKind.INITRAMFS_GZ)
     other = tmp_path / "copied"
     shutil.copytree(programs, other, copy_function=shutil.copyfile)
-    again, same = write_initramfs(other, tmp_path / "two", True)
+    again, same = write_initramfs(other, tmp_path / "two", RootKind.INITRAMFS_GZ)
     assert (path.read_bytes(), digest) == (again.read_bytes(), same)
-    plain, same = write_initramfs(programs, tmp_path / "one", False)
+    plain, same = write_initramfs(programs, tmp_path / "one", RootKind.INITRAMFS)
     assert same == digest
     assert plain != path
     assert gzip.decompress(path.read_bytes()) == plain.read_bytes() == initramfs_image(programs)
     (programs / "init").write_bytes(b"another")
-    assert write_initramfs(programs, tmp_path / "one", True)[1] != digest
+    assert write_initramfs(programs, tmp_path / "one", RootKind.INITRAMFS_GZ)[1] != digest
 
 
 def test_sizes_around_the_padding() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.builds.kernel_build import BuildRequest, KernelBuilder
+from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
-from harness.trees.series_prefixes import baseline
 from harness.trees.worktrees import Worktree
 
 pytestmark = pytest.mark.system
@@ -30,19 +30,18 @@ def baseline_request(request: pytest.FixtureRequest, workshop: Workshop, tmp_pat
     tree = workshop.catalogue.tree(request.param)
     if workshop.library.present(tree) is None and not any(Path(source.location).is_dir() for source in tree.sources):
         pytest.skip(f"no mirror of {tree.name} is configured (sources: {tree.name}: in the user's configuration)")
-    era = workshop.catalogue.era(tree.era)
-    toolchain = workshop.catalogue.toolchain(era.toolchain)
-    store = workshop.library.store
-    prefix = baseline(store, workshop.library.ensure(tree, workshop.notice), era.fixups)
+    ready = tree_base(workshop, tree.name)
+    assert ready is not None
+    store, prefix = workshop.library.store, ready.base
     return BuildRequest(
         tree=tree.name,
         tree_id=prefix.tree_id,
         patches=0,
         source=Worktree(store, tmp_path / "work").check_out(prefix),
         out=tmp_path / "out",
-        era=era,
-        toolchain=toolchain,
-        image=workshop.image(toolchain),
+        era=ready.era,
+        toolchain=ready.toolchain,
+        image=workshop.image(ready.toolchain),
         fragments=tuple(workshop.catalogue.fragment(name) for name in ("boot", "debug", "mm")),
         jobs=workshop.settings.jobs,
         memory_mib=workshop.settings.build_memory_mib,

@@ -19,7 +19,9 @@ def old_trees(workshop: Workshop) -> list[str]:
     found = []
     for name in workshop.catalogue.tree_names():
         tree = workshop.catalogue.tree(name)
-        if tree.era == "v3" and any(Path(source.location).is_dir() for source in tree.sources):
+        if workshop.catalogue.era_of(tree).name == "v3" and any(
+            Path(source.location).is_dir() for source in tree.sources
+        ):
             found.append(name)
     return found
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.kernel_files import load_era, load_toolchain
+from harness.config.kernel_files import load_era, load_fixups, load_toolchain
 from harness.config.tree_file import load_tree
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TOOLCHAINS = sorted((CONFIGS / "toolchains").glob("*.yaml"))
 ERAS = sorted((CONFIGS / "eras").glob("*.yaml"))
+FIXUPS = sorted((CONFIGS / "fixups").glob("*.yaml"))
 TREES = sorted((CONFIGS / "trees").glob("*.yaml"))
 
 
@@ -31,7 +32,8 @@ def test_toolchain_file(path: Path) -> None:
 def test_tree_file(path: Path) -> None:
     tree = load_tree(path)
     assert tree.name == path.name.removesuffix(".yaml")
-    assert (CONFIGS / "eras" / f"{tree.era}.yaml").is_file()
+    eras = [era for era in map(load_era, ERAS) if tree.kernel_version in era.versions]
+    assert len(eras) == 1, [era.name for era in eras]
     assert any(source.pins for source in tree.sources)
     for source in tree.sources:
         assert not Path(source.location).is_absolute(), "a local mirror belongs into the user's configuration"
@@ -45,11 +47,17 @@ def test_era_file(path: Path) -> None:
     assert any(word.startswith("console=ttyS0") for word in era.boot_args)
     if era.in_tree:
         assert f"arch/{era.arch}/" in era.image
-    for fixup in era.fixups:
-        assert fixup.find != fixup.replace and not fixup.file.startswith("/")
     for name, translated in era.kconfig_names:
         assert name == name.upper() and not name.startswith("CONFIG_")
         assert not translated.startswith("CONFIG_")
+
+
+@pytest.mark.parametrize("path", FIXUPS, ids=lambda path: path.stem)
+def test_fixups_file(path: Path) -> None:
+    for fixup in load_fixups(path):
+        assert fixup.find != fixup.replace and not fixup.file.startswith("/")
+        assert fixup.unless is None or fixup.unless not in fixup.find
+        assert fixup.versions.since is not None, "a fix-up is for something that some version began with"
 
 
 def test_now_is_the_builds_time_stamp_to_old_kernels(tmp_path: Path) -> None:
