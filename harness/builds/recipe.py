@@ -22,8 +22,8 @@ rm -f /out/.git
 mv -f /out/harness.files.new /out/harness.files
 rm -f /out/harness.files.old
 """
-# Kconfig without KCONFIG_ALLCONFIG: what allnoconfig left, with the requests in place of its answers. Options that become
-# visible only by them get their default, which is the answer to an empty line.
+# Kconfig without KCONFIG_ALLCONFIG: what allnoconfig left, with the requests in place of its answers. Options that they
+# make visible get their default, which is the answer to an empty line.
 _REQUESTS_OVER = (
     "sed -n 's/^\\(# \\)\\{0,1\\}\\(CONFIG_[A-Za-z0-9_]*\\)[= ].*/\\2/p' /out/harness.config >/out/harness.names && "
     "grep -vwFf /out/harness.names /out/.config >/out/harness.seed && "
