@@ -29,7 +29,7 @@ from harness.model.events import Notice, Remaining, StepFinished, StepProgress, 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.series import SeriesSpec
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
@@ -117,6 +117,7 @@ class Run:
         check_disk(shop.layout.results, shop.layout.cache)
         rows: list[TreeRow] = []
         states: list[PatchState] = []
+        fixups: list[FixupState] = []
         prepared: list[PreparedTree] = []
         for tree in trees:
             try:
@@ -131,6 +132,10 @@ class Run:
             note = content.pin_note or ("pinned" if content.pinned else "")
             rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
             states += ready.states
+            fixups += ready.fixups
+            for fixup in ready.fixups:
+                if fixup.overlap:
+                    shop.notice(f"{fixup.tree}: fix-up {fixup.name}: {fixup.overlap} of {fixup.file}")
             for state in ready.states:
                 if state.applied is Applied.CONFLICT:
                     shop.notice(f"{state.tree}: patch {state.patch} ({state.subject!r}) is left out: {state.detail}")
@@ -144,6 +149,8 @@ class Run:
             shop.store.put_tree(self.row.id, row)
         for state in states:
             shop.store.put_patch(self.row.id, state)
+        for fixup in fixups:
+            shop.store.put_fixup(self.row.id, fixup)
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()

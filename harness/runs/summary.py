@@ -41,6 +41,7 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
     if not any(row.id == run.id for row in store.runs()):
         raise UserError(f"no run {run.id}")
     kernels, cells, patches = store.kernels(run.id), store.run_cells(run.id), store.patches(run.id)
+    fixups = store.fixups(run.id)
     trees = []
     for tree in store.trees(run.id):
         of_tree = [k for k in kernels if k.tree == tree.tree]
@@ -50,7 +51,14 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
             mine = tuple(c for c in cells if c.tree == tree.tree and c.patches == kernel.patches)
             verdicts = compare(observations(base), observations(mine)) if kernel.patches else ()
             summaries.append(KernelSummary(kernel, mine, verdicts))
-        trees.append(TreeSummary(tree, tuple(summaries), tuple(p for p in patches if p.tree == tree.tree)))
+        trees.append(
+            TreeSummary(
+                tree,
+                tuple(summaries),
+                tuple(p for p in patches if p.tree == tree.tree),
+                tuple(f for f in fixups if f.tree == tree.tree),
+            )
+        )
     code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
     conclusion += _left_out(trees) if run.arguments.get("keep_going") else ""
     return RunSummary(run, tuple(trees), code, conclusion)
