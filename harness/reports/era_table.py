@@ -31,7 +31,7 @@ def era_cells(row: EraRow) -> tuple[str, ...]:
         f"{row.good_boots}/{len(row.boots)}" if row.boots else "",
         str(last.cpus or "") if last else "",
         str(last.nodes or "") if last else "",
-        ", ".join(row.areas),
+        ", ".join(row.areas) if row.state is EraState.HOLDS else row.state.value,
     )
 
 

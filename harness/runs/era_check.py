@@ -19,7 +19,6 @@ from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import PreparedTree, build_request
 from harness.runs.request import RunRequest
-from harness.runs.series_import import KCONFIG
 from harness.runs.step import Step
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
@@ -78,7 +77,7 @@ class _Check:
     def _prepared(self) -> PreparedTree:
         ready = tree_base(self.workshop, self.begun.tree)
         assert ready is not None
-        fragments = tuple(self.workshop.catalogue.fragment(name) for name in KCONFIG)
+        fragments = self.workshop.catalogue.usual_fragments()
         series = Series("era-check", "baseline", 1, 0, ())
         return PreparedTree(
             ready.tree, ready.era, ready.toolchain, ready.content, series, (ready.base,), (), (0,), fragments

@@ -12,11 +12,14 @@ from harness.guests.qemu import Boot, arguments_digest, boot_words
 from harness.model.build import Kernel
 from harness.model.cell import Cell, Stressor
 from harness.model.era import Era
+from harness.model.errors import UserError
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask
 from harness.runs.preparation import PreparedTree
 from harness.runs.request import RunRequest
 from harness.runs.workshop import Workshop
+
+SPARE_BYTES = 8 << 20  # what a kernel takes at boot for its page tables, its page structures and init, at the least
 
 
 def root_image(workshop: Workshop, era: Era) -> tuple[Path, str]:
@@ -51,6 +54,8 @@ def cell_task(
     accelerator: Accelerator,
 ) -> CellTask:
     """One cell of a run; ``root`` as root_image gives it."""
+    guest = guest_spec(prepared.era, stressor, request)
+    check_memory(guest, kernel, root[0])
     cell = Cell(
         kernel_key=kernel.key,
         kernel_digest=kernel.digest,
@@ -60,7 +65,7 @@ def cell_task(
         seconds=request.duration or stressor.seconds,
         seed=request.seed + repeat,
         repeat=repeat,
-        guest=guest_spec(prepared.era, stressor, request),
+        guest=guest,
         initramfs_digest=root[1],
         arguments_digest="",
         accelerator=accelerator,
@@ -69,6 +74,32 @@ def cell_task(
     # A rule of proof that was changed judges anew.
     digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
     return replace(task, cell=replace(cell, arguments_digest=digest_of_all.hexdigest()))
+
+
+def check_memory(guest: GuestSpec, kernel: Kernel, root: Path) -> None:
+    """Raises UserError where the kernel and its root image leave the guest no memory: it would die without a word."""
+    needed = kernel_bytes(kernel.directory / "System.map") + root.stat().st_size + SPARE_BYTES
+    if needed > guest.memory_mib << 20:
+        raise UserError(
+            f"the kernel of {kernel.tree} + {kernel.patches} and its root image need {needed >> 20} MiB, the guest has "
+            f"{guest.memory_mib}",
+            remedy="give it more with --memory",
+        )
+
+
+def kernel_bytes(system_map: Path) -> int:
+    """Bytes from the first to the last symbol of the running kernel, as System.map tells; 0 where it does not."""
+    places = {}
+    try:
+        with system_map.open("rb") as handle:
+            for line in handle:
+                address, _, name = line.rstrip().partition(b" ")
+                if name[2:] in (b"_text", b"_stext", b"_end"):
+                    places[name[2:]] = int(address, 16)
+    except (OSError, ValueError):
+        return 0
+    start = places.get(b"_text", places.get(b"_stext"))
+    return max(0, places[b"_end"] - start) if start is not None and b"_end" in places else 0
 
 
 def guest_spec(era: Era, stressor: Stressor, request: RunRequest) -> GuestSpec:
