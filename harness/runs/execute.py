@@ -145,6 +145,9 @@ class Run:
         for state in states:
             shop.store.put_patch(self.row.id, state)
         for ready in prepared:
+            for number, patch in enumerate(ready.series.patches, 1):
+                shop.store.put_patch_files(self.row.id, ready.tree.name, number, patch.files)
+        for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
 
@@ -206,11 +209,14 @@ class Run:
                 *common, shop.builder.key(build), "", "failed", error.error, 0.0, False, image.digest, command
             )
             shop.store.put_kernel(self.row.id, row)
+            shop.store.put_build_messages(self.row.id, build.tree, patches, error.messages)
             return None
         row = KernelRow(
             *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command
         )
         shop.store.put_kernel(self.row.id, row)
+        if kernel.warnings is not None:
+            shop.store.put_build_messages(self.row.id, build.tree, patches, kernel.warnings)
         return kernel
 
     # Cells
