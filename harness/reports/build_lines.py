@@ -121,5 +121,7 @@ def _counts(kernels: Sequence[KernelSummary]) -> list[BuildLine]:
     new, gone = len(last.build.new), len(last.build.gone)
     if not new and not gone:
         return []
-    count = f"{len(base.warnings or ())} warnings in the baseline, {len(last.warnings or ())} with +{last.row.patches}"
+    before = len(base.warnings or ())
+    warnings = "warning" if before == 1 else "warnings"
+    count = f"{before} {warnings} in the baseline, {len(last.warnings or ())} with +{last.row.patches}"
     return [BuildLine(_QUIET, "", f"{count}: {new} new, {gone} gone")]

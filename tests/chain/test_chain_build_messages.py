@@ -14,7 +14,7 @@ def test_a_patch_that_adds_a_warning_in_a_file_it_touches_says_so(make: Make) ->
     line = "patch 2 adds a warning in mm/step2.c, which it touches: mm/step2.c:7:2: #warning loud [-Wcpp]"
     assert ended.code == 0, "a warning makes no kernel worse"
     assert line in ended.out
-    assert "1 warnings in the baseline, 2 with +3: 1 new, 0 gone" in ended.out
+    assert "1 warning in the baseline, 2 with +3: 1 new, 0 gone" in ended.out
     assert ended.out.count("#warning") == 1
     page = next((checkout.layout.results / "reports").glob("*.html")).read_text()
     assert "patch 2 adds a warning in mm/step2.c, which it touches" in page
