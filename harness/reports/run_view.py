@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
+from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
 from harness.reports.build_lines import BuildLine, build_lines
@@ -101,6 +102,7 @@ class TreeView:
     kernels: tuple[KernelView, ...]
     patches: tuple[AppliedLine, ...]
     builds: tuple[BuildLine, ...]
+    fixups: tuple[FixupState, ...]
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
     findings: tuple[FindingView, ...]
@@ -167,6 +169,7 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         kernels=kernels,
         patches=applied_lines(tree.patches),
         builds=build_lines(tree),
+        fixups=tree.fixups,
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),
         findings=tuple(

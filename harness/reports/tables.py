@@ -15,7 +15,7 @@ from rich.text import Text
 
 from harness.model.finding import Finding
 from harness.model.verdict import Rate, TitleVerdict, Verdict
-from harness.reports.applied import applied_lines
+from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
 from harness.reports.folding import Fold, fold, verdict_titles
 from harness.reports.wording import (
@@ -100,6 +100,7 @@ def run_result(summary: RunSummary) -> Group:
             parts += [
                 Text(""),
                 tree_heading(tree),
+                *((Text(fixup_words(tree.fixups)),) if tree.fixups else ()),
                 *(_toned(line.words, line.mark.tone) for line in applied_lines(tree.patches)),
             ]
             if not tree.kernels:

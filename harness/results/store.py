@@ -23,7 +23,7 @@ from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import Finding, Severity
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
 
@@ -64,6 +64,16 @@ _run_patches = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("applied", sa.Text),  # a value of Applied; NULL: not tried
     sa.Column("detail", sa.Text, nullable=False),
+)
+_run_fixups = sa.Table(
+    "run_fixups",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("touched_by", sa.Text, nullable=False),  # JSON: numbers of patches
 )
 _run_kernels = sa.Table(
     "run_kernels",
@@ -329,6 +339,17 @@ class Store:
         """Records how a patch went into a tree of a run, replacing what was there."""
         applied = state.applied.value if state.applied is not None else None
         self._upsert(_run_patches, {"run": run, **asdict(state), "applied": applied})
+
+    def put_fixup(self, run: str, state: FixupState) -> None:
+        """Records a fix-up that a tree of a run got, replacing what was there."""
+        self._upsert(_run_fixups, {"run": run, **asdict(state), "touched_by": json.dumps(state.touched_by)})
+
+    def fixups(self, run: str) -> list[FixupState]:
+        """The fix-ups that the trees of a run got, by tree and name; none for a run of before they were kept."""
+        query = sa.select(_run_fixups).where(_run_fixups.c.run == run).order_by(_run_fixups.c.tree, _run_fixups.c.name)
+        with self._read() as connection:
+            rows = [_without_run(row) for row in connection.execute(query)]
+        return [FixupState(**row | {"touched_by": tuple(json.loads(row["touched_by"]))}) for row in rows]
 
     def put_kernel(self, run: str, row: KernelRow) -> None:
         """Records a kernel of a run, replacing what was there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.model.build_message import NOT_KNOWN, BuildChange, BuildMessage
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
 from harness.model.verdict import TitleVerdict
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 
@@ -25,11 +25,13 @@ class KernelSummary:
 
 @dataclass(frozen=True, slots=True)
 class TreeSummary:
-    """One tree of a run, baseline first; ``patches`` tell how each patch of the series went in."""
+    """One tree of a run, baseline first; ``patches`` tell how each patch of the series went in, ``fixups``
+    what the tree itself was changed by before."""
 
     row: TreeRow
     kernels: tuple[KernelSummary, ...]
     patches: tuple[PatchState, ...] = ()
+    fixups: tuple[FixupState, ...] = ()
 
     @property
     def left_out(self) -> tuple[PatchState, ...]:

@@ -10,7 +10,6 @@ from harness.model.build_message import BuildMessage
 from harness.model.errors import UserError
 from harness.model.series import Patch, Series
 from harness.runs.preparation import PreparedTree, build_request, worktree
-from harness.runs.series_import import KCONFIG
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import prefixes
@@ -44,7 +43,7 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
     ready = tree_base(workshop, tree)
     assert ready is not None
     applied = prefixes(workshop.library.store, ready.base, patches)
-    fragments = tuple(workshop.catalogue.fragment(name) for name in KCONFIG)
+    fragments = workshop.catalogue.usual_fragments()
     ends = (0, len(patches))
     prepared = PreparedTree(ready.tree, ready.era, ready.toolchain, ready.content, series, applied, (), ends, fragments)
     touched = dict.fromkeys(path for patch in patches for path in patch.files)

@@ -16,7 +16,8 @@ from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
-from harness.model.tree import Applied, PatchState, Prefix, Tree, TreeContent
+from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, TreeContent
+from harness.runs.fixup_states import fixup_states
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
@@ -43,6 +44,7 @@ class PreparedTree:
     states: tuple[PatchState, ...]
     chosen: tuple[int, ...]
     fragments: tuple[Fragment, ...]
+    fixups: tuple[FixupState, ...] = ()
 
     @property
     def worktree_name(self) -> str:
@@ -148,8 +150,9 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     workshop.library.store.set_ref(f"refs/harness/prefixes/{ready.tree.name}/{spec.name}", applied[-1].commit)
     states = patch_states(series, applied, conflict)
     return PreparedTree(
-        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments
-    )
+        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments,
+        fixup_states(base, series.patches),
+    )  # fmt: skip
 
 
 def went_in(applied: Sequence[Prefix], patches: int) -> int:

@@ -43,7 +43,7 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
     if not any(row.id == run.id for row in store.runs()):
         raise UserError(f"no run {run.id}")
     kernels, cells, patches = store.kernels(run.id), store.run_cells(run.id), store.patches(run.id)
-    messages, files = store.build_messages(run.id), store.patch_files(run.id)
+    fixups, messages, files = store.fixups(run.id), store.build_messages(run.id), store.patch_files(run.id)
     trees = []
     for tree in store.trees(run.id):
         of_tree = [k for k in kernels if k.tree == tree.tree]
@@ -59,7 +59,14 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
             failed = messages.get((kernel.tree, kernel.patches), ()) if kernel.state == "failed" else ()
             warnings = built.get(kernel.patches)
             summaries.append(KernelSummary(kernel, mine, verdicts, warnings, change, failed))
-        trees.append(TreeSummary(tree, tuple(summaries), tuple(p for p in patches if p.tree == tree.tree)))
+        trees.append(
+            TreeSummary(
+                tree,
+                tuple(summaries),
+                tuple(p for p in patches if p.tree == tree.tree),
+                tuple(f for f in fixups if f.tree == tree.tree),
+            )
+        )
     code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
     conclusion += _left_out(trees) if run.arguments.get("keep_going") else ""
     return RunSummary(run, tuple(trees), code, conclusion)
