@@ -129,6 +129,7 @@ class Run:
                 continue
             content = ready.content
             note = content.pin_note or ("pinned" if content.pinned else "")
+            note = "; ".join(filter(None, (note, ready.proof)))
             rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
             states += ready.states
             fixups += ready.fixups
