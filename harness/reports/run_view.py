@@ -10,6 +10,7 @@ from harness.model.finding import Severity
 from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
+from harness.reports.build_lines import BuildLine, build_lines
 from harness.reports.folding import (
     VERDICT_ORDER,
     Fold,
@@ -100,6 +101,7 @@ class TreeView:
     stressors: tuple[str, ...]
     kernels: tuple[KernelView, ...]
     patches: tuple[AppliedLine, ...]
+    builds: tuple[BuildLine, ...]
     fixups: tuple[FixupState, ...]
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
@@ -166,6 +168,7 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         stressors=stressors,
         kernels=kernels,
         patches=applied_lines(tree.patches),
+        builds=build_lines(tree),
         fixups=tree.fixups,
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.model.build_message import NOT_KNOWN, BuildChange, BuildMessage
 from harness.model.tree import Applied, FixupState, PatchState
 from harness.model.verdict import TitleVerdict
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
@@ -11,11 +12,15 @@ from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 
 @dataclass(frozen=True, slots=True)
 class KernelSummary:
-    """One kernel of a tree: its cells and, for a patched one, the verdicts against the tree's baseline."""
+    """One kernel of a tree: its cells and, for a patched one, the verdicts and the build's messages against the tree's
+    baseline. ``warnings`` are None where they are not known, ``errors`` the first ones of a build that failed."""
 
     row: KernelRow
     cells: tuple[CellRow, ...]
     verdicts: tuple[TitleVerdict, ...]
+    warnings: tuple[BuildMessage, ...] | None = None
+    build: BuildChange = NOT_KNOWN
+    errors: tuple[BuildMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

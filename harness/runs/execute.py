@@ -129,6 +129,7 @@ class Run:
                 continue
             content = ready.content
             note = content.pin_note or ("pinned" if content.pinned else "")
+            note = "; ".join(filter(None, (note, ready.proof)))
             rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
             states += ready.states
             fixups += ready.fixups
@@ -150,6 +151,9 @@ class Run:
             shop.store.put_patch(self.row.id, state)
         for fixup in fixups:
             shop.store.put_fixup(self.row.id, fixup)
+        for ready in prepared:
+            for number, patch in enumerate(ready.series.patches, 1):
+                shop.store.put_patch_files(self.row.id, ready.tree.name, number, patch.files)
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
@@ -206,11 +210,14 @@ class Run:
                 *common, shop.builder.key(build), "", "failed", error.error, 0.0, False, image.digest, command
             )
             shop.store.put_kernel(self.row.id, row)
+            shop.store.put_build_messages(self.row.id, build.tree, patches, error.messages)
             return None
         row = KernelRow(
             *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command
         )
         shop.store.put_kernel(self.row.id, row)
+        if kernel.warnings is not None:
+            shop.store.put_build_messages(self.row.id, build.tree, patches, kernel.warnings)
         return kernel
 
     # Cells
