@@ -21,7 +21,7 @@ from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import BuildFailed
 from harness.guests.initramfs import GUEST_ARCH, write_initramfs
 from harness.guests.qemu import Boot, arguments_digest, boot_words
-from harness.model.build import Kernel
+from harness.model.build import DroppedOption, Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
 from harness.model.era import Image, RootKind
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
@@ -30,6 +30,7 @@ from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.series import SeriesSpec
 from harness.model.tree import Applied, PatchState
+from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
@@ -38,6 +39,7 @@ from harness.runs.preparation import (
     build_request,
     check_requirements,
     chosen_stressors,
+    lacking_requirements,
     prepare_tree,
     series_trees,
     worktree,
@@ -45,7 +47,6 @@ from harness.runs.preparation import (
 from harness.runs.request import RunRequest
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
-from harness.stressors.proof import missing_options
 from harness.trees.series_prefixes import line_origin
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -64,6 +65,7 @@ class Run:
         # Kept with the run: a continued --again must go on with the repeats it began.
         self.first_repeat = int(self.row.arguments.get("first_repeat", 0))
         self._cancelled = threading.Event()
+        self._told_dropped: dict[str, set[DroppedOption]] = {}
         self._accelerator: tuple[Accelerator, str] | None = None
 
     def _new_row(self, kind: str) -> RunRow:
@@ -171,6 +173,7 @@ class Run:
             kernel = self._kernel(prepared, patches, image)
             if kernel is not None:
                 kernels[patches] = kernel
+                self._tell_dropped(prepared.tree.name, kernel)
         return kernels
 
     def _kernel(self, prepared: PreparedTree, patches: int, image: Image) -> Kernel | None:
@@ -212,6 +215,14 @@ class Run:
         )
         shop.store.put_kernel(self.row.id, row)
         return kernel
+
+    def _tell_dropped(self, tree: str, kernel: Kernel) -> None:
+        """Says once for a tree what its configuration did not obtain, and again only what a patch adds to that."""
+        told = self._told_dropped.setdefault(tree, set())
+        new = [option for option in kernel.config.dropped if option not in told]
+        told.update(new)
+        if new:
+            self.workshop.notice(f"{tree}: {dropped_words(new)}; harness config show {tree} tells all")
 
     # Cells
 
@@ -289,14 +300,10 @@ class Run:
             self.workshop.store.note_machine(self.row.id, "accelerator", self._accelerator[1])
         return self._accelerator[0]
 
-    @staticmethod
-    def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
+    def _blocked(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
         if prepared.era.arch != GUEST_ARCH:
             return f"needs guest programs for {prepared.era.arch}: there are none yet"
-        names = dict(prepared.era.kconfig_names)
-        has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
-        missing = missing_options(stressor, has, names)
-        return f"needs {', '.join('CONFIG_' + option for option in missing)}" if missing else ""
+        return lacking_requirements(self.spec, stressor, prepared, kernel.config)
 
     def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:
         shop = self.workshop
