@@ -13,7 +13,6 @@ from harness.model.errors import UserError
 from harness.reports.config import config_object, history_object, history_rows, need_words, needs_of
 from harness.reports.terminal import listener_for
 from harness.runs.configuring import ConfiguredTree, configure_tree
-from harness.runs.series_import import KCONFIG
 from harness.runs.workshop import Workshop
 
 
@@ -39,8 +38,8 @@ def show_config(tree: str, series: str | None, fragments: tuple[str, ...], show_
         catalogue = workshop.catalogue
         catalogue.tree(tree)
         spec = catalogue.series(series) if series else None
-        names = [*(spec.kconfig if spec else ()), *fragments] or list(KCONFIG)
-        chosen = [catalogue.fragment(name) for name in names]
+        names = [*(spec.kconfig if spec else ()), *fragments]
+        chosen = [catalogue.fragment(name) for name in names] or catalogue.usual_fragments()
         done = configure_tree(workshop, tree, chosen, spec)
     told = config_object(done.translation, done.config, done.fragments)
     if as_json:

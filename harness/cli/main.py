@@ -18,6 +18,7 @@ VERBS = {
     "series": "series",
     "tree": "tree",
     "config": "config",
+    "era": "era",
     "show": "show",
     "runs": "show",
     "report": "report",

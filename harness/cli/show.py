@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime
 
 import click
 
 from harness.cli.output import print_rows, show_summary
+from harness.reports.run_json import run_object
 from harness.reports.terminal import listener_for
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
@@ -29,7 +31,8 @@ def runs_command(series: str | None) -> int:
 
 @click.command("show")
 @click.argument("run", default="last")
-def show_command(run: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every warning of the builds.")
+def show_command(run: str, as_json: bool) -> int:
     """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
 
     A run without an end is shown as far as it got, with exit code 4.
@@ -37,6 +40,9 @@ def show_command(run: str) -> int:
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         summary = summarize(workshop.store, workshop.store.run(run))
-    show_summary(summary)
+    if as_json:
+        click.echo(json.dumps(run_object(summary)))
+    else:
+        show_summary(summary)
     code = summary.run.exit_code
     return 4 if summary.run.finished is None or code is None else code
