@@ -260,7 +260,9 @@ class Run:
                         arguments_digest="",
                         accelerator=accelerator,
                     )
-                    task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
+                    task = CellTask(
+                        cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu, kernel.vmlinux
+                    )
                     # A rule of proof that was changed judges anew.
                     digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
                     keyed = replace(cell, arguments_digest=digest_of_all.hexdigest())
