@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -96,21 +97,25 @@ class Plant:
     kind: str
     found: tuple[str, ...]
     cpus: int = 2
-    end: tuple[str, ...] = ()
     ram: bool = False
-    silence: float = 20.0
+    wall: float = 180.0
     record: bool = True
+    trees: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def on(self, tree: str) -> Plant:
+        """The same on a tree that has its own ways."""
+        return replace(self, **{name: _value(name, value) for name, value in self.trees.get(tree, {}).items()})
 
 
 def plants() -> tuple[Plant, ...]:
     """Every kind of failure."""
     data = yaml.safe_load((PLANT.parent / "plants.yaml").read_text())
-    return tuple(
-        Plant(**{**row, "found": _words(row["found"]), "end": _words(row.get("end", []))}) for row in data
-    )  # fmt: skip
+    return tuple(Plant(**{name: _value(name, value) for name, value in row.items()}) for row in data)
 
 
-def _words(value: str | list[str]) -> tuple[str, ...]:
+def _value(name: str, value: Any) -> Any:
+    if name != "found":
+        return value
     return (value,) if isinstance(value, str) else tuple(value)
 
 
@@ -146,7 +151,7 @@ def fail(workshop: Workshop, planted: Planted, plant: Plant, folder: Path, *word
     boot = Boot(
         workshop.settings.qemu, kernel.image, planted.initrd, spec, Accelerator.TCG, append, vmlinux=kernel.vmlinux
     )
-    result = run_guest(boot, folder, replace(LIMITS, silence=plant.silence), _Watch())
+    result = run_guest(boot, folder, replace(LIMITS, wall=plant.wall), _Watch())
     console = Path(result.console_path).read_bytes()
     log = Path(result.kernel_log_path).read_bytes() if result.kernel_log_path else b""
     names = read_symbols(kernel.vmlinux).function_at
