@@ -9,15 +9,17 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.builds import config_in, kconfig, recipe
 from harness.builds.build_cache import BuildCache, sha256_of
-from harness.builds.build_log import first_error, from_the_root, machine_trouble, warnings
+from harness.builds.build_log import first_error, machine_trouble, parse_build_log
 from harness.builds.kconfig import allconfig_text, check, merged
+from harness.builds.warning_record import WarningRecord
 from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Config, Fragment, Kernel
+from harness.model.build_message import BuildMessage
 from harness.model.container import ContainerRequest, ContainerResult, ContainerRunner, Mount
 from harness.model.era import ConfigDialect, Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, UserError
@@ -26,6 +28,7 @@ from harness.model.errors import HarnessError, InfrastructureError, UserError
 RECIPE = 1
 MAX_LOG_BYTES = 32 * 1024 * 1024
 CONFIGURE_SECONDS = 900.0
+MAX_ERRORS = 10  # of a failing build that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class CompiledObject:
 
     path: str
     error: str
-    warnings: tuple[str, ...]
+    warnings: tuple[BuildMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,16 @@ def object_of(path: str) -> str | None:
 
 
 class BuildFailed(HarnessError):
-    """The tree does not build: said of the kernel, with the first error line. Never raised for a failing engine."""
+    """The tree does not build: said of the kernel, with the first error line and ``messages``, the first errors with
+    their places. Never raised for a failing engine."""
 
     exit_code = 1
 
-    def __init__(self, what: str, log: Path, error: str) -> None:
+    def __init__(self, what: str, log: Path, error: str, messages: tuple[BuildMessage, ...] = ()) -> None:
         super().__init__(f"{what}: {error}", where=str(log))
         self.log = log
         self.error = error
+        self.messages = messages
 
 
 class KernelBuilder:
@@ -153,11 +158,13 @@ class KernelBuilder:
         if kernel is not None:
             return kernel
         incremental = (request.out / "vmlinux").is_file()
-        log, marker = self._begin(request)
-        with log.open("wb", buffering=0) as handle:
+        log, marker, record = self._begin(request)
+        with log.open("ab", buffering=0) as handle:
             sink = _Sink(handle.write, report)
             config, config_seconds = self._configure(request, sink, log)
             built = self._container(request, request.build_script(), sink, request.timeout, log)
+        # A build that fails has compiled something too: the next one will not say it again.
+        warnings = self._recorded(record, log, sink)
         if built.exit_code != 0:
             raise self._failed(request, log, "does not build")
         marker.unlink()
@@ -176,6 +183,7 @@ class KernelBuilder:
             seconds=round(config_seconds + built.seconds, 2),
             incremental=incremental,
             cached=False,
+            warnings=warnings,
         )
         files = {"image": image, "log": log, "config": request.out / ".config"}
         for name in ("vmlinux", "System.map"):
@@ -194,9 +202,9 @@ class KernelBuilder:
             if not _OBJECT.match(path) or ".." in path.split("/"):
                 raise UserError(f"{path!r} is not an object below the tree's root", remedy="like mm/rmap.o")
         words, era = request.make_words(), request.era
-        log, marker = self._begin(request)
+        log, marker, record = self._begin(request)
         compiled: list[CompiledObject] = []
-        with log.open("wb", buffering=0) as handle:
+        with log.open("ab", buffering=0) as handle:
             sink = _Sink(handle.write, report)
             config, seconds = self._configure(request, sink, log)
             prepared = self._container(request, recipe.prepare(era, words), sink, request.timeout, log)
@@ -213,27 +221,36 @@ class KernelBuilder:
                         raise InfrastructureError(
                             f"{request.tree} + {request.patches}, {path}: {trouble}", where=str(log)
                         )
-                    error = from_the_root(first_error(told.kept()), path)
+                    error = first_error(told.kept(), path)
                 elif not (request.out / path).is_file():
                     error = "make succeeded but left no such object"
-                lines = tuple(from_the_root(line, path) for line in warnings(told.kept()))
-                compiled.append(CompiledObject(path, error, lines))
+                compiled.append(CompiledObject(path, error, parse_build_log(told.kept(), path).warnings))
+        self._recorded(record, log, sink)
         marker.unlink()
         return CompiledObjects(tuple(compiled), config, log, round(seconds, 2))
 
-    def _begin(self, request: BuildRequest) -> tuple[Path, Path]:
-        """Makes the output folder ready; (log, the marker that stays where a build is killed)."""
+    def _begin(self, request: BuildRequest) -> tuple[Path, Path, WarningRecord]:
+        """Makes the output folder ready; (log, the marker that stays where a build is killed, the warnings so far)."""
         request.out.mkdir(parents=True, exist_ok=True)
         self.ccache.mkdir(parents=True, exist_ok=True)
         marker, log, requests = (request.out / f"harness.{name}" for name in ("building", "log", "config"))
         remove_half_made(request.out, marker)
+        record = WarningRecord(request.out, request.source)
+        head = record.begin(log)
         for path in (marker, log, requests):
             # Made anew: a build may have left a link there, and this process has more rights than the container.
             path.unlink(missing_ok=True)
         marker.touch()
+        log.write_bytes(head)
         requests.write_text(allconfig_text(request.requests()))
         requests.chmod(0o644)
-        return log, marker
+        return log, marker, record
+
+    @staticmethod
+    def _recorded(record: WarningRecord, log: Path, sink: _Sink) -> tuple[BuildMessage, ...] | None:
+        """The warnings of everything in the output folder after a build; None where they are not all known."""
+        told = parse_build_log(log.read_bytes())
+        return record.finish(told if sink.left > 0 else replace(told, left_out=told.left_out + 1))
 
     def _configure(self, request: BuildRequest, sink: _Sink, log: Path) -> tuple[Config, float]:
         """(What was obtained, seconds). Raises BuildFailed, UserError where a requested option was dropped."""
@@ -319,7 +336,9 @@ class KernelBuilder:
 
 
 def _failure(request: BuildRequest, log: Path, what: str = "does not build") -> BuildFailed:
-    return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(log.read_bytes()))
+    text = log.read_bytes()
+    errors = parse_build_log(text).errors[:MAX_ERRORS]
+    return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(text), errors)
 
 
 def _hand_over(folder: Path, user: int, group: int) -> None:

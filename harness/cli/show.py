@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from datetime import datetime
@@ -10,6 +11,7 @@ import click
 
 from harness.cli.output import print_rows, show_cell, show_summary
 from harness.model.cell import Outcome
+from harness.reports.run_json import cell_object, run_object
 from harness.reports.terminal import listener_for
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
@@ -33,7 +35,8 @@ def runs_command(series: str | None) -> int:
 
 @click.command("show")
 @click.argument("run", default="last", metavar="[RUN|CELL]")
-def show_command(run: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every warning of the builds.")
+def show_command(run: str, as_json: bool) -> int:
     """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
 
     A run without an end is shown as far as it got, with exit code 4. The beginning of a cell's key (8 or more digits,
@@ -44,9 +47,15 @@ def show_command(run: str) -> int:
         workshop = Workshop(listener)
         if _CELL.fullmatch(run) and not any(row.id.startswith(run) for row in workshop.store.runs()):
             result = workshop.store.find_cell(run)
-            show_cell(result)
+            if as_json:
+                click.echo(json.dumps(cell_object(result)))
+            else:
+                show_cell(result)
             return 1 if result.outcome is Outcome.FINDING else 0
         summary = summarize(workshop.store, workshop.store.run(run))
-    show_summary(summary)
+    if as_json:
+        click.echo(json.dumps(run_object(summary)))
+    else:
+        show_summary(summary)
     code = summary.run.exit_code
     return 4 if summary.run.finished is None or code is None else code

@@ -29,6 +29,7 @@ from harness.model.tree import Fixup, Tree
 from harness.model.version import KernelVersion
 
 T = TypeVar("T")
+USUAL_FRAGMENTS = ("boot", "mm", "debug")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,14 @@ class Catalogue:
     def fragment_names(self) -> list[str]:
         """Names of all configuration fragments."""
         return self._names(self.layout.configs / "kconfig", ".config")
+
+    def usual_fragments(self) -> tuple[Fragment, ...]:
+        """What a kernel is configured with where no series says otherwise: USUAL_FRAGMENTS, or all where none of those
+        is there."""
+        names = self.fragment_names()
+        return tuple(self.fragment(name) for name in USUAL_FRAGMENTS if name in names) or tuple(
+            self.fragment(name) for name in names
+        )
 
     def stressor_names(self) -> list[str]:
         """Names of all stressors."""

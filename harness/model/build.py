@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.model.build_message import BuildMessage
+
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
@@ -42,7 +44,8 @@ class Config:
 class Kernel:
     """A finished build; ``key`` names what it was made from, ``digest`` (SHA-256) what came out.
 
-    ``seconds`` is the wall time of the build that made it, ``cached`` True when that was not now.
+    ``seconds`` is the wall time of the build that made it, ``cached`` True when that was not now. ``warnings`` are
+    those of everything in it, also of what an incremental build did not compile again; None where they are not known.
     """
 
     key: str
@@ -56,6 +59,7 @@ class Kernel:
     seconds: float
     incremental: bool
     cached: bool
+    warnings: tuple[BuildMessage, ...] | None = None
 
     @property
     def image(self) -> Path:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
+from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
+from harness.reports.build_lines import BuildLine, build_lines
 from harness.reports.folding import (
     VERDICT_ORDER,
     Fold,
@@ -99,6 +101,8 @@ class TreeView:
     stressors: tuple[str, ...]
     kernels: tuple[KernelView, ...]
     patches: tuple[AppliedLine, ...]
+    builds: tuple[BuildLine, ...]
+    fixups: tuple[FixupState, ...]
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
     findings: tuple[FindingView, ...]
@@ -164,6 +168,8 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         stressors=stressors,
         kernels=kernels,
         patches=applied_lines(tree.patches),
+        builds=build_lines(tree),
+        fixups=tree.fixups,
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),
         findings=tuple(

@@ -19,10 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
 
@@ -64,6 +65,16 @@ _run_patches = sa.Table(
     sa.Column("applied", sa.Text),  # a value of Applied; NULL: not tried
     sa.Column("detail", sa.Text, nullable=False),
 )
+_run_fixups = sa.Table(
+    "run_fixups",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("touched_by", sa.Text, nullable=False),  # JSON: numbers of patches
+)
 _run_kernels = sa.Table(
     "run_kernels",
     _metadata,
@@ -79,6 +90,38 @@ _run_kernels = sa.Table(
     sa.Column("incremental", sa.Boolean, nullable=False),
     sa.Column("image", sa.Text, nullable=False),
     sa.Column("command", sa.Text, nullable=False, server_default=""),
+)
+_run_patch_files = sa.Table(
+    "run_patch_files",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patch", sa.Integer, primary_key=True),
+    sa.Column("file", sa.Text, primary_key=True),
+)
+# A row for each kernel whose warnings, or first errors where it does not build, are known; none, or a few, below it.
+_run_build_logs = sa.Table(
+    "run_build_logs",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+)
+_run_build_messages = sa.Table(
+    "run_build_messages",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),  # a value of MessageKind
+    sa.Column("file", sa.Text, nullable=False, index=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("column", sa.Integer, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("option", sa.Text, nullable=False),
+    sa.Column("function", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
 )
 _run_cells = sa.Table(
     "run_cells",
@@ -299,9 +342,38 @@ class Store:
         applied = state.applied.value if state.applied is not None else None
         self._upsert(_run_patches, {"run": run, **asdict(state), "applied": applied})
 
+    def put_fixup(self, run: str, state: FixupState) -> None:
+        """Records a fix-up that a tree of a run got, replacing what was there."""
+        self._upsert(_run_fixups, {"run": run, **asdict(state), "touched_by": json.dumps(state.touched_by)})
+
+    def fixups(self, run: str) -> list[FixupState]:
+        """The fix-ups that the trees of a run got, by tree and name; none for a run of before they were kept."""
+        query = sa.select(_run_fixups).where(_run_fixups.c.run == run).order_by(_run_fixups.c.tree, _run_fixups.c.name)
+        with self._read() as connection:
+            rows = [_without_run(row) for row in connection.execute(query)]
+        return [FixupState(**row | {"touched_by": tuple(json.loads(row["touched_by"]))}) for row in rows]
+
     def put_kernel(self, run: str, row: KernelRow) -> None:
         """Records a kernel of a run, replacing what was there."""
         self._upsert(_run_kernels, {"run": run, **asdict(row)})
+
+    def put_patch_files(self, run: str, tree: str, patch: int, files: Sequence[str]) -> None:
+        """Records which files a patch changes, replacing what was there."""
+        key = {"run": run, "tree": tree, "patch": patch}
+        self._replace(_run_patch_files, key, [{"file": file} for file in dict.fromkeys(files)])
+
+    def put_build_messages(self, run: str, tree: str, patches: int, messages: Sequence[BuildMessage]) -> None:
+        """Records what the build of a kernel said, replacing what was there."""
+        key = {"run": run, "tree": tree, "patches": patches}
+        self._upsert(_run_build_logs, key)
+        rows = [{"place": place, **asdict(message)} for place, message in enumerate(messages)]
+        self._replace(_run_build_messages, key, rows)
+
+    def _replace(self, table: sa.Table, key: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+        with self._write() as connection:
+            connection.execute(sa.delete(table).where(*(table.c[name] == value for name, value in key.items())))
+            if rows:
+                connection.execute(sa.insert(table), [key | row for row in rows])
 
     def put_run_cell(self, run: str, row: CellRow) -> None:
         """Records a cell in a run, replacing what was there."""
@@ -316,8 +388,9 @@ class Store:
         statement = insert(table).values(**values)
         keys = [column.name for column in table.primary_key]
         rest = {name: statement.excluded[name] for name in values if name not in keys}
+        update = statement.on_conflict_do_update(index_elements=keys, set_=rest) if rest else None
         with self._write() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+            connection.execute(statement.on_conflict_do_nothing() if update is None else update)
 
     def trees(self, run: str) -> list[TreeRow]:
         """Trees of a run by name."""
@@ -339,6 +412,27 @@ class Store:
         query = query.order_by(_run_kernels.c.tree, _run_kernels.c.patches)
         with self._read() as connection:
             return [KernelRow(**_without_run(row)) for row in connection.execute(query)]
+
+    def patch_files(self, run: str) -> dict[tuple[str, int], tuple[str, ...]]:
+        """(Tree, patch) to the files that it changes."""
+        query = sa.select(_run_patch_files).where(_run_patch_files.c.run == run).order_by(_run_patch_files.c.file)
+        found: dict[tuple[str, int], list[str]] = {}
+        with self._read() as connection:
+            for row in connection.execute(query):
+                found.setdefault((row.tree, row.patch), []).append(row.file)
+        return {key: tuple(files) for key, files in found.items()}
+
+    def build_messages(self, run: str) -> dict[tuple[str, int], tuple[BuildMessage, ...]]:
+        """(Tree, patches) to what the kernel's build said; without those of which it is not known."""
+        logs = sa.select(_run_build_logs).where(_run_build_logs.c.run == run)
+        query = sa.select(_run_build_messages).where(_run_build_messages.c.run == run)
+        with self._read() as connection:
+            found: dict[tuple[str, int], list[BuildMessage]] = {
+                (row.tree, row.patches): [] for row in connection.execute(logs)
+            }
+            for row in connection.execute(query.order_by(_run_build_messages.c.place)):
+                found.setdefault((row.tree, row.patches), []).append(message_from(dict(row._mapping)))
+        return {key: tuple(messages) for key, messages in found.items()}
 
     def run_cells(self, run: str) -> list[CellRow]:
         """Cells of a run with their results, by tree, patches, stressor, seed and repeat."""

@@ -16,7 +16,9 @@ from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
-from harness.model.tree import Applied, PatchState, Prefix, Tree, TreeContent
+from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, TreeContent
+from harness.runs.commit_series import prove_commits, series_of_commits
+from harness.runs.fixup_states import fixup_states
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
@@ -31,7 +33,8 @@ class PreparedTree:
     """A tree with the series applied in the object store; nothing is checked out or built yet.
 
     ``states`` tell of every patch of the series how it went in; one left out makes no kernel of its own, so that
-    ``chosen`` holds the prefix before it instead.
+    ``chosen`` holds the prefix before it instead. ``proof`` says where the prefixes were found to be the very commits
+    that the series is made of.
     """
 
     tree: Tree
@@ -43,6 +46,8 @@ class PreparedTree:
     states: tuple[PatchState, ...]
     chosen: tuple[int, ...]
     fragments: tuple[Fragment, ...]
+    fixups: tuple[FixupState, ...] = ()
+    proof: str = ""
 
     @property
     def worktree_name(self) -> str:
@@ -72,9 +77,9 @@ def series_for(
 ) -> Series:
     """The patches for one tree: its port, or the mails; the mails where ``tree`` is None.
 
-    They come from ``mail``, else from where the user's configuration says, else from what an import kept, else from the
-    list archive. ``damaged`` gives patches that need repair as they are; without it they are a UserError. Raises
-    InfrastructureError when the mail cannot be had.
+    They come from ``mail``, else from where the user's configuration says, else from what an import kept, else from
+    the history that has them as commits, else from the list archive. ``damaged`` gives patches that need repair as they
+    are; without it they are a UserError. Raises InfrastructureError when the mail cannot be had.
     """
     if tree is not None and tree.port is not None:
         return read_series(spec.name, [Path(tree.port)], provenance=Provenance.PORT)
@@ -90,6 +95,8 @@ def series_for(
         return read_series(spec.name, [local], expected=spec, damaged=damaged)
     if spec.mail:
         return read_series(spec.name, [Path(path) for path in spec.mail], damaged=damaged)
+    if spec.commits is not None:
+        return series_of_commits(workshop, spec, spec.commits)
     return _fetched(workshop, spec)
 
 
@@ -147,9 +154,13 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     # parent of the next, so the last one keeps them all.
     workshop.library.store.set_ref(f"refs/harness/prefixes/{ready.tree.name}/{spec.name}", applied[-1].commit)
     states = patch_states(series, applied, conflict)
+    proof = ""
+    if spec.commits is not None and tree.port is None and conflict is None:
+        proof = prove_commits(workshop, spec.commits, series, ready.content)
     return PreparedTree(
-        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments
-    )
+        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments,
+        fixup_states(base, series.patches), proof,
+    )  # fmt: skip
 
 
 def went_in(applied: Sequence[Prefix], patches: int) -> int:

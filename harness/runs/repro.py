@@ -13,7 +13,7 @@ from harness.model.errors import InfrastructureError
 from harness.model.finding import Severity
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask, run_cell
-from harness.runs.execute import Step
+from harness.runs.step import Step
 from harness.runs.workshop import Workshop
 
 

@@ -20,6 +20,7 @@ from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestLimits, GuestResult, GuestSpec
 from harness.runs.cell_run import with_kernel_log
 from harness.runs.execute import Run
+from harness.runs.guest_making import root_image
 from harness.runs.preparation import prepare_tree
 from harness.runs.request import RunRequest
 from harness.runs.tree_files import named_tree_files
@@ -86,7 +87,7 @@ def planted_kernel(workshop: Workshop, tree: str) -> Planted:
         kernels = run.kernels(prepared, (1,))
         run.close(0, "planted kernel")
     assert 1 in kernels, "the planted kernel does not build"
-    initrd, _ = run.initramfs(prepared.era.root)
+    initrd, _ = root_image(workshop, prepared.era)
     return Planted(kernels[1], prepared.era, initrd)
 
 
