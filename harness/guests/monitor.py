@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
-QMP_SECONDS = 3.0  # a QEMU that is alive answers in milliseconds
+QMP_SECONDS = 10.0  # a QEMU that is alive answers in milliseconds, on a machine with ten times its work in a second
 SAVE_SECONDS = 30.0  # ... but has to write what is asked of guest memory to a disk that may be busy
 
 GUEST_RESET = "guest-reset"
@@ -141,13 +141,13 @@ class Monitor:
         """Writes guest memory from a physical address on into ``path``, which is QEMU's (relative: in its folder)."""
         self._command("pmemsave", {"val": physical, "size": size, "filename": path}, SAVE_SECONDS)
 
-    def _command(self, name: str, arguments: dict[str, object] | None = None, seconds: float = QMP_SECONDS) -> object:
+    def _command(self, name: str, arguments: dict[str, object] | None = None, seconds: float = 0.0) -> object:
         from qemu.qmp import QMPError
 
         if self._client is None or not self.connected:
             raise OSError("QEMU's monitor is not connected")
         try:
-            return self._answer(self._client.execute(name, arguments), seconds)
+            return self._answer(self._client.execute(name, arguments), seconds or QMP_SECONDS)
         except TimeoutError as error:
             raise QemuStuck("QEMU's monitor does not answer") from error
         except (QMPError, EOFError) as error:

@@ -262,7 +262,10 @@ def _watch_guest(
             if not exited and _is_death(seen):
                 _post_mortem(seen, boot, folder, monitor)
         except QemuStuck as stuck:
-            seen.end, seen.detail = GuestEnd.QEMU_FAILED, ", and ".join(filter(None, (seen.detail, str(stuck))))
+            seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
+            # What a guest said, or how it ended, stays true; only silence may be QEMU's own.
+            if seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+                seen.end = GuestEnd.QEMU_FAILED
     return GuestResult(
         end=seen.end,
         seconds=round(seconds, 2),

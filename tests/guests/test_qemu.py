@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.findings.parser import ConsoleParser
-from harness.guests import qemu
+from harness.guests import monitor, qemu
 from harness.guests.monitor import program_counters
 from harness.guests.qemu import Boot, boot_words, command_line, printable, qemu_version, run_guest
 from harness.model.errors import InfrastructureError
@@ -20,7 +20,7 @@ from tests.guests.test_kernel_log import OOPS, Machine, plain
 from tests.guests.test_kernel_symbols import elf
 
 FAKE = Path(__file__).parents[1] / "fake" / "qemu.py"
-LIMITS = GuestLimits(wall=20.0, silence=0.4, after_crash=0.2, autopsy=0.3, console_bytes=200_000)
+LIMITS = GuestLimits(wall=20.0, silence=0.8, after_crash=0.2, autopsy=0.3, console_bytes=200_000)
 Run = Callable[..., GuestResult]
 
 
@@ -52,7 +52,9 @@ class Watch:
 def run(tmp_path: Path) -> Run:
     """Boots a fake guest that does one thing."""
 
-    def booted(verb: str, limits: GuestLimits = LIMITS, **keys: object) -> GuestResult:
+    def booted(verb: str, limits: GuestLimits | None = None, **keys: object) -> GuestResult:
+        # On a busy machine a guest that is not to hang may be silent for a while.
+        limits = limits or (LIMITS if verb == "hang" else replace(LIMITS, silence=10.0))
         directive = {"verb": verb, "file": "mm/x.c", "line": 3, **keys}
         return run_guest(boot(tmp_path, None, directive), tmp_path / "guest", limits, Watch())
 
@@ -125,7 +127,7 @@ def test_how_it_ended(run: Run, verb: str, end: GuestEnd, detail: str) -> None:
     result = run(verb, function="x")
     assert result.end is end
     assert detail in result.detail
-    assert result.seconds < 8
+    assert result.seconds < 15
 
 
 def test_the_autopsy_of_a_hang_is_on_the_console(run: Run) -> None:
@@ -147,7 +149,7 @@ def test_the_autopsy_of_a_hang_is_on_the_console(run: Run) -> None:
     ],
 )
 def test_how_it_ended_by_itself(run: Run, reason: str, done: bool, end: GuestEnd, detail: str) -> None:
-    result = run("ends", GuestLimits(wall=20.0, silence=9.0), reason=reason, **({"done": "yes"} if done else {}))
+    result = run("ends", reason=reason, **({"done": "yes"} if done else {}))
     assert result.end is end
     assert result.detail.split(";")[0] == detail
     # Where the CPUs stood is told of every death.
@@ -163,7 +165,7 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     symbols = [(name, address, size, 1) for name, (address, size) in machine.symbols.items()]
     vmlinux.write_bytes(elf(False, [*symbols, ("_stext", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
-    result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", LIMITS, Watch())
+    result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
     assert result.end is GuestEnd.RESET
     assert result.detail == "the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM"
     assert Path(result.kernel_log_path).read_bytes() == OOPS
@@ -195,7 +197,8 @@ def test_program_counters_of_every_cpu() -> None:
     assert program_counters("unknown command") == ()
 
 
-def test_a_qemu_that_hangs_itself_ends_too(run: Run) -> None:
+def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "QMP_SECONDS", 1.0)
     result = run("hang", monitor="mute")
     # Silence of a QEMU that does not answer its own monitor says nothing of the kernel.
     assert (result.end, "monitor does not answer" in result.detail) == (GuestEnd.QEMU_FAILED, True)
