@@ -9,7 +9,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.model.build import Config, DroppedOption, Kernel
+from harness.model.build import Config, DropKind, DroppedOption, Kernel
 from harness.model.build_message import BuildMessage, message_from
 
 
@@ -39,7 +39,7 @@ class BuildCache:
                 config=Config(
                     tuple((o, v) for o, v in config["requested"]),
                     tuple((o, v) for o, v in config["obtained"]),
-                    tuple(DroppedOption(**dropped) for dropped in config["dropped"]),
+                    tuple(_dropped(option) for option in config["dropped"]),
                 ),
                 warnings=_warnings(directory),
             )
@@ -73,6 +73,12 @@ class BuildCache:
         new.rename(final)
         _fsync(self.folder)
         return Kernel(**{**{f: getattr(kernel, f) for f in kernel.__slots__}, "directory": final})
+
+
+def _dropped(option: dict[str, str]) -> DroppedOption:
+    # Kernels of before drops were classified have no kind.
+    kind = DropKind(option.pop("kind", DropKind.UNEXPLAINED))
+    return DroppedOption(**option, kind=kind)
 
 
 def _warnings(directory: Path) -> tuple[BuildMessage, ...] | None:

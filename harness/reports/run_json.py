@@ -33,6 +33,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
 def _tree(tree: TreeSummary) -> dict[str, Any]:
     return {
         **asdict(tree.row),
+        "fixups": [asdict(state) for state in tree.fixups],
         "patches": [asdict(state) for state in tree.patches],
         "kernels": [_kernel(kernel) for kernel in tree.kernels],
     }

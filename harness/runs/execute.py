@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.builds.kernel_build import BuildFailed
 from harness.guests.initramfs import GUEST_ARCH
-from harness.model.build import Kernel
+from harness.model.build import DroppedOption, Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
@@ -27,6 +27,7 @@ from harness.model.finding import Finding
 from harness.model.guest import Accelerator
 from harness.model.series import SeriesSpec
 from harness.model.tree import Applied, FixupState, PatchState
+from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
@@ -37,6 +38,7 @@ from harness.runs.preparation import (
     build_request,
     check_requirements,
     chosen_stressors,
+    lacking_requirements,
     prepare_tree,
     series_trees,
 )
@@ -44,7 +46,6 @@ from harness.runs.request import RunRequest
 from harness.runs.step import Step
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
-from harness.stressors.proof import missing_options
 from harness.trees.series_prefixes import line_origin
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -63,6 +64,7 @@ class Run:
         # Kept with the run: a continued --again must go on with the repeats it began.
         self.first_repeat = int(self.row.arguments.get("first_repeat", 0))
         self._cancelled = threading.Event()
+        self._told_dropped: dict[str, set[DroppedOption]] = {}
         self._accelerator: tuple[Accelerator, str] | None = None
 
     def _new_row(self, kind: str) -> RunRow:
@@ -181,6 +183,7 @@ class Run:
             kernel = self._kernel(prepared, patches, image)
             if kernel is not None:
                 kernels[patches] = kernel
+                self._tell_dropped(prepared.tree.name, kernel)
         return kernels
 
     def _kernel(self, prepared: PreparedTree, patches: int, image: Image) -> Kernel | None:
@@ -219,6 +222,14 @@ class Run:
         if kernel.warnings is not None:
             shop.store.put_build_messages(self.row.id, build.tree, patches, kernel.warnings)
         return kernel
+
+    def _tell_dropped(self, tree: str, kernel: Kernel) -> None:
+        """Says once for a tree what its configuration did not obtain, and again only what a patch adds to that."""
+        told = self._told_dropped.setdefault(tree, set())
+        new = [option for option in kernel.config.dropped if option not in told]
+        told.update(new)
+        if new:
+            self.workshop.notice(f"{tree}: {dropped_words(new)}; harness config show {tree} tells all")
 
     # Cells
 
@@ -266,14 +277,10 @@ class Run:
             self.workshop.store.note_machine(self.row.id, "accelerator", why)
         return self._accelerator[0]
 
-    @staticmethod
-    def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
+    def _blocked(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
         if prepared.era.arch != GUEST_ARCH:
             return f"needs guest programs for {prepared.era.arch}: there are none yet"
-        names = dict(prepared.era.kconfig_names)
-        has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
-        missing = missing_options(stressor, has, names)
-        return f"needs {', '.join('CONFIG_' + option for option in missing)}" if missing else ""
+        return lacking_requirements(self.spec, stressor, prepared, kernel.config)
 
     def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:
         shop = self.workshop

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.builds.kconfig import lacking
 from harness.builds.kernel_build import BuildRequest
 from harness.config.yaml_file import nearest
 from harness.intake.archive import fetch_series
 from harness.intake.sources import read_series
-from harness.model.build import Fragment
+from harness.model.build import Config, Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
@@ -216,15 +217,25 @@ def worktree(workshop: Workshop, prepared: PreparedTree) -> Worktree:
 
 
 def check_requirements(spec: SeriesSpec, prepared: PreparedTree) -> None:
-    """Every option the series requires must be requested by its fragments: what is requested is checked after
-    configuration. Raises UserError naming the option and why it matters."""
-    names = dict(prepared.era.kconfig_names)
+    """Every option the series requires must be requested by its fragments. Raises UserError naming the option and why
+    it matters. A tree that has it not, or drops it, is no error: its cells are blocked (``lacking_requirements``)."""
     asked = {option for fragment in prepared.fragments for option, value in fragment.options if value in ("y", "m")}
     for option, reason in spec.requires:
         if option not in asked:
             raise UserError(f"CONFIG_{option} is required ({reason}) but no fragment requests it", where=spec.path)
-        if names.get(option, option) == "":
-            raise UserError(f"CONFIG_{option} is required ({reason}) but {prepared.era.name} has no such option")
+
+
+def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: PreparedTree, config: Config) -> str:
+    """Why a stressor's cells say nothing under a configuration: each option that the series or the stressor requires
+    and that is not there, with the reason; "" where none is."""
+    here = prepared.era.options
+    why = dict(spec.requires)
+    told = [
+        f"the series needs CONFIG_{option} ({why[option]}): {reason}" for option, reason in lacking(why, config, here)
+    ]
+    own = [option for option in stressor.requires if option not in why]
+    told += [f"needs CONFIG_{option}: {reason}" for option, reason in lacking(own, config, here)]
+    return "; ".join(told)
 
 
 def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:
