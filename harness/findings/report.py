@@ -261,7 +261,12 @@ class Report:
         if key is Key.LOCK:
             yield from self._trusted(("lock", "loose"))
         if key is Key.INSTRUCTION:
-            yield from [frame.function for where, frame in self.places if where == "pc"][:1]
+            counters = [frame.function for where, frame in self.places if where == "pc"]
+            yield from counters[:1]
+            if self.counter_seen and not counters:
+                # A call of nowhere: its return address is the first on the stack, and as nothing there has made a
+                # frame, unwinders by frame pointers mark it with "?".
+                yield from [frame.function for where, frame in self.places if where == "trace"][:1]
         if key is Key.INTERRUPTED:
             yield from self._interrupted()
         yield from self._trusted(("trace",)) or self._trusted(("loose",))

@@ -99,6 +99,7 @@ class Plant:
     found: tuple[str, ...]
     cpus: int = 2
     ram: bool = False
+    silence: float = 20.0
     wall: float = 180.0
     record: bool = True
     trees: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -152,7 +153,7 @@ def fail(workshop: Workshop, planted: Planted, plant: Plant, folder: Path, *word
     boot = Boot(
         workshop.settings.qemu, kernel.image, planted.initrd, spec, Accelerator.TCG, append, vmlinux=kernel.vmlinux
     )
-    result = run_guest(boot, folder, replace(LIMITS, wall=plant.wall), _Watch())
+    result = run_guest(boot, folder, replace(LIMITS, silence=plant.silence, wall=plant.wall), _Watch())
     console = Path(result.console_path).read_bytes()
     log = Path(result.kernel_log_path).read_bytes() if result.kernel_log_path else b""
     names = read_symbols(kernel.vmlinux).function_at
