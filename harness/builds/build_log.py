@@ -228,8 +228,12 @@ class _Reader:
         if self._function_of_next:
             self._functions[file] = self._function_of_next
             self._function_of_next = ""
-        target, place = self._unit(file)
         temporary = file.startswith(("/tmp/", "{", "<"))
+        if temporary and kind.lower() == "warning":
+            # Of the assembler, on what the compiler wrote: it names neither a source nor a line, and with -j not even
+            # its object is sure. An old compiler's code is full of them.
+            return True
+        target, place = self._unit(file)
         self._add(
             kind,
             place,
