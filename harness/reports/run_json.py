@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.model.build_message import BuildMessage
+from harness.model.cell import CellResult
+from harness.model.finding import Finding
 from harness.results.store import CellRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
@@ -31,6 +33,7 @@ def run_object(summary: RunSummary) -> dict[str, Any]:
 def _tree(tree: TreeSummary) -> dict[str, Any]:
     return {
         **asdict(tree.row),
+        "fixups": [asdict(state) for state in tree.fixups],
         "patches": [asdict(state) for state in tree.patches],
         "kernels": [_kernel(kernel) for kernel in tree.kernels],
     }
@@ -72,8 +75,31 @@ def _cell(cell: CellRow) -> dict[str, Any]:
         "reused": cell.reused,
         "seconds": None if result is None else result.seconds,
         "findings": [
-            {"title": finding.title, "severity": finding.severity.value, "own_line": _own(cell, place)}
+            {**_finding(finding), "own_line": _own(cell, place)}
             for place, finding in enumerate(result.findings if result else ())
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"title": finding.title, "severity": finding.severity.value, "artefact": finding.artefact}
+
+
+def cell_object(result: CellResult) -> dict[str, Any]:
+    """The object that ``harness show CELL --json`` prints."""
+    return {
+        "cell": result.key,
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "seconds": result.seconds,
+        "user_space": result.user_space,
+        "guest": result.guest,
+        "console": result.console,
+        "report": result.report,
+        "kernel_log": result.kernel_log or None,
+        "findings": [
+            {**_finding(one), "kind": one.kind, "first_line": one.first_line, "last_line": one.last_line}
+            for one in result.findings
         ],
     }
 

@@ -25,8 +25,8 @@ from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
-Excerpt = Callable[[str, int, int], Sequence[str]]
-"""(cell key, first line, last line) to console lines; 1-based, both inclusive."""
+Excerpt = Callable[[str, str, int, int], Sequence[str]]
+"""(cell key, artefact, first line, last line) to lines of the console or the kernel's log; 1-based, both inclusive."""
 
 LINES_BEFORE = 3
 LINES_AFTER = 2
@@ -256,7 +256,7 @@ def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
     end = min(finding.last_line + LINES_AFTER, start + MAX_EXCERPT_LINES - 1)
     note = ""
     try:
-        lines = list(excerpt(occurrence.cell.cell, start, end))[:MAX_EXCERPT_LINES]
+        lines = list(excerpt(occurrence.cell.cell, finding.artefact, start, end))[:MAX_EXCERPT_LINES]
     except OSError:
         lines = []
     if lines:
@@ -266,10 +266,10 @@ def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
         ]
         left = finding.last_line - shown[-1].number if shown[-1].number is not None else 0
     else:
-        note = "The console is not at hand: the lines kept with the finding."
+        note = f"The {finding.artefact} is not at hand: the lines kept with the finding."
         kept = finding.lines[:MAX_EXCERPT_LINES]
         shown = [ExcerptLine(None, clean(text, MAX_EXCERPT_COLUMNS), True) for text in kept]
         left = len(finding.lines) - len(kept)
     if left > 0:
-        note = f"{note} {left} more lines are in the console.".strip()
+        note = f"{note} {left} more lines are in the {finding.artefact}.".strip()
     return ConsoleView(occurrence, tuple(shown), note)

@@ -227,6 +227,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         mark = severity_mark(finding.severity)
         title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
+        title += f" ({finding.origin})" if finding.origin else ""
         lines = f"{finding.first_line}-{finding.last_line}"
         table.add_row(lines, _toned(mark.words, mark.tone), Text(title), Text(clean(finding.function or "")))
     return table

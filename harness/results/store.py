@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import Finding, Severity
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -168,6 +168,7 @@ _findings = sa.Table(
     sa.Column("lines", sa.Text, nullable=False),
     sa.Column("corrupted", sa.Boolean, nullable=False),
     sa.Column("frames", sa.Text, nullable=False),
+    sa.Column("artefact", sa.Text, nullable=False, server_default=CONSOLE),
 )
 
 
@@ -249,6 +250,7 @@ class Store:
             # Tables are looked for and made in two steps: one harness at a time.
             with _locked(folder / "store.lock"), self._engine.begin() as connection:
                 _metadata.create_all(connection, checkfirst=True)
+                _add_columns(connection)
                 version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
                 if version is None:
                     connection.execute(
@@ -509,11 +511,12 @@ class Store:
                     report=str(folder / "report"),
                     command_line=row.command_line,
                     guest=row.guest,
+                    kernel_log=str(folder / KERNEL_LOG) if (folder / KERNEL_LOG).is_file() else "",
                 )
         return found
 
     def cell_folder(self, key: str) -> Path:
-        """Where a cell's console and report lie."""
+        """Where a cell's console and report lie, and its kernel-log where one was read."""
         return self.folder / "cells" / key[:2] / key
 
     def put_cell(self, cell: Cell, result: CellResult, finished: float) -> CellResult:
@@ -523,7 +526,10 @@ class Store:
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
-            for name, path in (("console", result.console), ("report", result.report)):
+            artefacts = {CONSOLE: result.console, "report": result.report}
+            if result.kernel_log:
+                artefacts[KERNEL_LOG] = result.kernel_log
+            for name, path in artefacts.items():
                 if Path(path).is_file():
                     shutil.copyfile(path, new / name)
                 else:
@@ -567,9 +573,11 @@ class Store:
                         lines=json.dumps(finding.lines),
                         corrupted=finding.corrupted,
                         frames=json.dumps(finding.frames),
+                        artefact=finding.artefact,
                     )
                 )
-        return replace(result, console=str(folder / "console"), report=str(folder / "report"))
+        kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
+        return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
 
     def usual_seconds(self, stressor: str) -> float | None:
         """Mean wall time of the last 20 cells of a stressor."""
@@ -586,6 +594,17 @@ class Store:
         with self._read() as connection:
             seconds = list(connection.scalars(query.limit(20)))
         return sum(seconds) / len(seconds) if seconds else None
+
+
+def _add_columns(connection: sa.Connection) -> None:
+    """Gives an older store the columns that came since; each has a default, so that an older harness writes on."""
+    inspector = sa.inspect(connection)
+    for table in _metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {words}"))
 
 
 @contextmanager
@@ -642,4 +661,5 @@ def _finding(row: sa.Row[Any]) -> Finding:
         lines=tuple(json.loads(row.lines)),
         corrupted=row.corrupted,
         frames=tuple(json.loads(row.frames)),
+        artefact=row.artefact,
     )
