@@ -130,7 +130,8 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     try:
         series = series_for(workshop, spec, tree, request.mail)
     except InfrastructureError as error:
-        raise TreeUnavailable(f"the series' mail cannot be had: {error}") from error
+        what = "mail" if spec.commits is None else "commits"
+        raise TreeUnavailable(f"the series' {what} cannot be had: {error}") from error
     if series.missing:
         listed = ", ".join(str(number) for number in series.missing)
         raise UserError(
