@@ -163,7 +163,7 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     memory, vmlinux = tmp_path / "ram", tmp_path / "vmlinux"
     memory.write_bytes(machine.memory)
     symbols = [(name, address, size, 1) for name, (address, size) in machine.symbols.items()]
-    vmlinux.write_bytes(elf(False, [*symbols, ("_stext", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
+    vmlinux.write_bytes(elf(False, [*symbols, ("_text", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
     result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
     assert result.end is GuestEnd.RESET
