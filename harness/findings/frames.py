@@ -39,7 +39,7 @@ PLUMBING: tuple[PassedOver, ...] = (
     ),
     PassedOver(
         r"_*warn_(?:slowpath\w*|on_slowpath|alloc(?:_failed|_show_mem)?)|__warn(?:_printk)?|report_bug|"
-        r"handle_bug|fixup_bug|"
+        r"handle_bug|fixup_bug|early_(?:idt_handler\w*|fixup_exception|exception)|do_early_exception|"
         r"warn_bogus_irq_restore|__report_bug|do_error_trap|do_trap\w*|do_invalid_op|exc_\w+|asm_exc_\w+|"
         r"invalid_op|die\w*|__die\w*|"
         r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
