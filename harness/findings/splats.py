@@ -777,8 +777,9 @@ PREAMBLES: tuple[Preamble, ...] = (
     ),
 )
 
-CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: ")
-"""A key of SysRq was pressed: the traces that follow were asked for and belong to no report."""
+CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: ")
+"""A key of SysRq was pressed, or the harness adds what it saw itself: the traces that follow were asked for and belong
+to no report."""
 
 END_TRACE = re.compile(r"---\[ end trace [0-9a-f]{1,16} \]---")
 END_PANIC = re.compile(r"---\[ end Kernel panic|Rebooting in \d{1,6} seconds")

@@ -9,13 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.guests.kernel_log import LogUnreadable, Read, recover_log
+from harness.guests.kernel_log import LogUnreadable, Memory, Read, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
-from harness.guests.monitor import Monitor, QemuStuck
+from harness.guests.monitor import CpuState, Monitor, QemuStuck
 
 # Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
 # before 2.6.25) is answered with the list of those it does.
 SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
+POST_MORTEM = "# post-mortem: "
+"""Begins the lines behind a log that are the harness's own; no report of the kernel goes on over them."""
+MAX_CPUS = 8
+STACK_BYTES = 8192
+MAX_STACK_LINES = 40
 
 
 def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: Callable[[], None]) -> None:
@@ -54,24 +59,27 @@ def _connect(sock: socket.socket, path: Path) -> None:
 def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path) -> list[str]:
     """Reads where the CPUs stand and the kernel's log out of the guest, which is stopped for it.
 
-    Returns remarks for people; the log is in ``kernel_log`` afterwards if there was one. Raises QemuStuck.
+    Returns remarks for people. ``kernel_log`` holds the log afterwards, if there was one, and below it what is on the
+    CPUs' stacks. Raises QemuStuck.
     """
     told: list[str] = []
     try:
         monitor.need()
         if monitor.ended is None:
             monitor.stop()
-        counters = monitor.program_counters()
+        cpus = monitor.cpus()
         if vmlinux is None:
-            return _places(counters, None)
+            return _places(cpus, None)
         try:
             symbols = read_symbols(vmlinux)
         except (OSError, ValueError) as error:
-            return [*_places(counters, None), f"no log from guest RAM: {error}"]
-        told += _places(counters, symbols)
-        log = recover_log(symbols, _reader(monitor, kernel_log.with_name("memory.part")), monitor.memory_bytes())
+            return [*_places(cpus, None), f"no log from guest RAM: {error}"]
+        told += _places(cpus, symbols)
+        memory = Memory(symbols, _reader(monitor, kernel_log.with_name("memory.part")), monitor.memory_bytes())
+        log = recover_log(memory)
+        stacks = [stack_text(memory, number, cpu) for number, cpu in enumerate(cpus[:MAX_CPUS])]
         if log.text:
-            kernel_log.write_bytes(log.text)
+            kernel_log.write_bytes(log.text + "".join(stacks).encode())
         told.append(f"log of {log.lines} lines from guest RAM")
     except LogUnreadable as error:
         told.append(f"no log from guest RAM: {error}")
@@ -80,13 +88,37 @@ def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path) -> lis
     return told
 
 
-def _places(counters: Sequence[int], symbols: KernelSymbols | None) -> list[str]:
+def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:
     """One remark on where the CPUs stand, the first few of them."""
-    words = []
-    for cpu, counter in enumerate(counters[:8]):
-        place = symbols.place_of(counter) if symbols else None
-        words.append(f"CPU {cpu} in {place[0]}+{place[1]:#x}" if place else f"CPU {cpu} at {counter:#x}")
+    words = [f"CPU {number} {_place(cpu.counter, symbols)}" for number, cpu in enumerate(cpus[:MAX_CPUS])]
     return [", ".join(words)] if words else []
+
+
+def _place(address: int, symbols: KernelSymbols | None) -> str:
+    place = symbols.place_of(address) if symbols else None
+    return f"in {place[0]}+{place[1]:#x}" if place else f"at {address:#x}"
+
+
+def stack_text(memory: Memory, number: int, cpu: CpuState) -> str:
+    """The functions whose addresses are on a CPU's stack, as a trace that trusts none; "" for a CPU in user space.
+
+    Read up to the next multiple of 8 KiB, where a stack of 2.5 and later ends at the latest.
+    """
+    symbols = memory.symbols
+    if symbols.place_of(cpu.counter) is None:
+        return ""
+    lines = [f"{POST_MORTEM}CPU {number} {_place(cpu.counter, symbols)}; on its stack, leftovers among them:"]
+    try:
+        words = memory.bytes_at(cpu.stack, STACK_BYTES - cpu.stack % STACK_BYTES)
+    except LogUnreadable:
+        return f"{lines[0]} nothing that can be read\n"
+    width = symbols.pointer
+    for at in range(0, len(words) - width + 1, width):
+        address = int.from_bytes(words[at : at + width], "little")
+        place = symbols.place_of(address)
+        if place is not None and len(lines) <= MAX_STACK_LINES:
+            lines.append(f" [<{address:0{2 * width}x}>] ? {place[0]}+{place[1]:#x}")
+    return "\n".join(lines) + "\n"
 
 
 def _reader(monitor: Monitor, part: Path) -> Read:
