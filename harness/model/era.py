@@ -60,7 +60,8 @@ class Era:
     ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
     ``kconfig_names`` maps today's option names to this era's (empty string: does not exist yet or any more).
     ``kconfig_extra`` are lines every configuration of the era gets. ``boot_args`` go on every kernel command line,
-    ``qemu_args`` on every QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its
+    ``qemu_args`` on every QEMU command line. ``command_line_bytes`` of a kernel command line are read
+    (COMMAND_LINE_SIZE, without the end mark). ``icount``: see GuestSpec. ``in_tree``: there is no O= yet, the tree is built in a copy of its
     source.
     """
 
@@ -78,6 +79,8 @@ class Era:
     make_vars: tuple[tuple[str, str], ...] = ()
     qemu_args: tuple[str, ...] = ()
     root: RootKind = RootKind.INITRAMFS_GZ
+    command_line_bytes: int = 2047
+    icount: int | None = None
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False

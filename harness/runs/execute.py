@@ -17,13 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import BuildFailed
-from harness.guests.initramfs import GUEST_ARCH, write_initramfs
-from harness.guests.qemu import Boot, arguments_digest, boot_words
+from harness.guests.qemu import Boot, arguments_digest, boot_words, machine_of
 from harness.model.build import Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
-from harness.model.era import Image, RootKind
+from harness.model.era import Image
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.events import Notice, Remaining, StepFinished, StepProgress, StepStarted
 from harness.model.finding import Finding
@@ -239,7 +237,7 @@ class Run:
     ) -> list[tuple[CellTask, int, Kernel]]:
         """Every cell, repeats outermost, so that an interrupted run has looked at every kernel."""
         shop, request = self.workshop, self.request
-        initrd, digest = self.initramfs(prepared.era.root)
+        initrd, digest = shop.root_image(prepared.era)
         first = kernels[min(kernels)]
         accelerator = self._choose_accelerator(prepared, first, initrd)
         tasks = []
@@ -267,22 +265,12 @@ class Run:
                     tasks.append((replace(task, cell=keyed), patches, kernel))
         return tasks
 
-    def initramfs(self, root: RootKind) -> tuple[Path, str]:
-        """(file, digest) of the initramfs; its programs are compiled where they are not at hand."""
-        shop = self.workshop
-        toolchain, folder = shop.catalogue.initramfs()
-        image = shop.image(shop.catalogue.toolchain(toolchain))
-        programs = build_guest_programs(shop.runner, image, folder, shop.layout.cache)
-        return write_initramfs(programs, shop.initramfs_folder, root)
-
     def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, initrd: Path) -> Accelerator:
         if self.request.accelerator != "auto":
             return Accelerator(self.request.accelerator)
-        if prepared.era.arch != GUEST_ARCH:
-            return Accelerator.TCG  # nothing will be booted: no canary is needed for that
         if self._accelerator is None:
-            spec = GuestSpec(machine=prepared.era.machine, cpu=prepared.era.cpu)
-            words = boot_words(prepared.era.boot_args, spec, "canary", 1, 1, 1)
+            spec = machine_of(prepared.era)
+            words = boot_words(prepared.era, spec, "canary", 1, 1, 1)
             boot = Boot(self.workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)
             self._accelerator = self.workshop.accelerators.choose(boot, self.workshop.notice)
             self.workshop.notice(f"accelerator {self._accelerator[1]}")
@@ -291,8 +279,6 @@ class Run:
 
     @staticmethod
     def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
-        if prepared.era.arch != GUEST_ARCH:
-            return f"needs guest programs for {prepared.era.arch}: there are none yet"
         names = dict(prepared.era.kconfig_names)
         has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
         missing = missing_options(stressor, has, names)
@@ -426,12 +412,11 @@ def guest_spec(prepared: PreparedTree, stressor: Stressor, request: RunRequest) 
     """The stressor's wishes with the user's own words over them, on the era's machine."""
     cpus = request.cpus or stressor.cpus
     nodes = request.nodes if request.nodes is not None else (stressor.nodes if prepared.era.numa else 1)
-    return GuestSpec(
+    return replace(
+        machine_of(prepared.era),
         cpus=cpus,
         memory_mib=request.memory_mib or stressor.memory_mib,
         nodes=max(1, min(nodes, cpus)),
-        machine=prepared.era.machine,
-        cpu=prepared.era.cpu,
         append=request.append,
     )
 
