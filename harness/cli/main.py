@@ -17,6 +17,8 @@ VERBS = {
     "run": "run",
     "series": "series",
     "tree": "tree",
+    "config": "config",
+    "era": "era",
     "show": "show",
     "runs": "show",
     "report": "report",

@@ -9,17 +9,14 @@ from pathlib import Path
 
 from harness import __version__
 from harness.builds.build_cache import BuildCache
-from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import KernelBuilder
 from harness.config.catalogue import Catalogue
-from harness.config.guest_file import programs_for
 from harness.config.layout import Layout, find_layout
 from harness.config.user_settings import Settings, load_settings
 from harness.guests.accelerators import Accelerators
 from harness.guests.qemu import qemu_version
-from harness.guests.root_image import write_root_image
 from harness.model.container import ContainerRunner
-from harness.model.era import Era, Image, Toolchain
+from harness.model.era import Image, Toolchain
 from harness.model.events import Listener, Notice
 from harness.results.store import Store
 from harness.trees.sources import TreeLibrary
@@ -120,19 +117,6 @@ class Workshop:
     def root_images(self) -> Path:
         """Where root images are kept by content."""
         return self.layout.cache / "root-images"
-
-    def guest_programs(self, arch: str) -> Path:
-        """The folder of the guest's programs for ``arch``; compiled where they are not at hand."""
-        root = self.catalogue.guest_root()
-        programs = programs_for(root, arch)
-        image = self.image(self.catalogue.toolchain(programs.toolchain))
-        sources = self.layout.vm_images / root.sources
-        return build_guest_programs(self.runner, image, programs, sources, self.layout.cache)
-
-    def root_image(self, era: Era) -> tuple[Path, str]:
-        """(file, digest) of the root that the era's kernels boot with, made where it is not at hand."""
-        programs = self.guest_programs(era.arch)
-        return write_root_image(self.catalogue.guest_root(), programs, self.root_images, era.root)
 
     def machine(self) -> dict[str, str]:
         """Facts about this machine that a result carries."""

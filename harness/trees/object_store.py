@@ -145,10 +145,7 @@ class ObjectStore:
             if Path(location).is_absolute():
                 listed = self._local(Path(location), "log", "--format=%H %T", f"{first}..{last}")
             else:
-                self.git(
-                    "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
-                    "fetch", "--quiet", "--no-tags", f"--shallow-exclude={first}", location, f"+{last}:{ref}",
-                )  # fmt: skip
+                self._fetch_range(location, first, last, ref)
                 listed = self.git("log", "--format=%H %T", ref)
             commit = next((line.split()[0] for line in listed.splitlines() if line.endswith(f" {tree_id}")), None)
             if commit is None:
@@ -159,6 +156,27 @@ class ObjectStore:
             raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
         self.set_ref(ref, commit)
         return commit
+
+    def fetch_range(self, location: str, revisions: str, ref: str) -> str:
+        """Fetches the commits of ``revisions`` ("FIRST..LAST", FIRST a tag or branch) from a URL; returns LAST's.
+
+        Raises TreeUnavailable with git's own reason on one line.
+        """
+        first, _, last = revisions.partition("..")
+        try:
+            self._fetch_range(location, first, last, ref)
+        except git.GitCommandError as error:
+            raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
+        commit = self.ref(ref)
+        if commit is None:
+            raise TreeUnavailable(f"{last} of {location} is not a commit")
+        return commit
+
+    def _fetch_range(self, location: str, first: str, last: str, ref: str) -> None:
+        self.git(
+            "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
+            "fetch", "--quiet", "--no-tags", f"--shallow-exclude={first}", location, f"+{last}:{ref}",
+        )  # fmt: skip
 
     @staticmethod
     def _local(path: Path, *arguments: str) -> str:
