@@ -17,6 +17,7 @@ VERBS = {
     "run": "run",
     "series": "series",
     "tree": "tree",
+    "toolchain": "toolchain",
     "show": "show",
     "runs": "show",
     "report": "report",

@@ -21,6 +21,8 @@ class SettingsSchema(Schema):
     mail: dict[str, str] = Field(default_factory=dict)
     sources: dict[str, list[SourceSchema]] = Field(default_factory=dict)
     trees: list[TreeSchema] = Field(default_factory=list)
+    mirrors: list[str] = Field(default_factory=list)
+    registry: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:/_-]*$")
     engine: str | None = None
     qemu: str = "qemu-system-x86_64"
     jobs: int | None = Field(default=None, ge=1, le=1024)
@@ -30,7 +32,8 @@ class SettingsSchema(Schema):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``mail``: series name to mbox or folder. ``sources``: tree name to sources tried before the repository's own.
-    ``trees``: trees of the user's own. ``jobs``: make -j."""
+    ``trees``: trees of the user's own. ``mirrors``: git directories tried for every git tree. ``registry``: where base
+    images are pulled from in place of the engine's default registry. ``jobs``: make -j."""
 
     mail: Mapping[str, Path]
     sources: Mapping[str, tuple[Source, ...]]
@@ -40,6 +43,8 @@ class Settings:
     jobs: int
     build_memory_mib: int
     where: str | None
+    mirrors: tuple[Path, ...] = ()
+    registry: str | None = None
 
 
 def settings_path(root: Path, environment: Mapping[str, str]) -> Path | None:
@@ -73,4 +78,6 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
         jobs=schema.jobs or os.cpu_count() or 1,
         build_memory_mib=schema.build_memory_mib,
         where=str(path) if path else None,
+        mirrors=tuple(resolved(text) for text in schema.mirrors),
+        registry=schema.registry,
     )

@@ -370,6 +370,15 @@ class DockerEngine:
                 f"the container engine failed to look up {reference}: {_one_line(error)}"
             ) from error
 
+    def image_size(self, reference: str) -> int | None:
+        """Bytes that an image that is here takes on disk; None where it is not."""
+        try:
+            return int(self._api.inspect_image(reference).get("Size") or 0)
+        except docker.errors.ImageNotFound:
+            return None
+        except _ERRORS as error:
+            raise InfrastructureError(f"the container engine failed to look up {reference}: {_one_line(error)}") from error
+
     def pull(self, reference: str, progress: Callable[[str], None] = lambda text: None) -> str:
         """Pulls an image from its registry and returns its id. Raises InfrastructureError."""
         repository, _, tag = reference.rpartition(":")

@@ -20,7 +20,8 @@ from harness.model.container import ContainerRequest, ContainerResult, Mount
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError
 from harness.toolchains.engine import LABEL_FOR, DockerEngine, running_engine
-from harness.toolchains.images import ensure_image, probe_image
+from harness.toolchains.images import ensure_image
+from harness.toolchains.probes import verify_image
 
 pytestmark = pytest.mark.system
 CHECKOUT = Path(__file__).resolve().parents[2]
