@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
-from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree
+from harness.model.tree import Overlay, Pin, PinKind, Source, SourceKind, Tree
 from harness.model.version import KernelVersion
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")
@@ -37,8 +37,16 @@ class PinSchema(Schema):
         return next(Pin(kind, getattr(self, kind)) for kind in PinKind if getattr(self, kind) is not None)
 
 
+class OverlaySchema(Schema):
+    """A patch file on top of a source: path or URL, and the SHA-256 of the file as it is offered."""
+
+    patch: str = Field(min_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
 class SourceSchema(Schema):
-    """One key of git, debian, tarball or directory says where; revision which; pins what it must be."""
+    """One key of git, debian, tarball or directory says where; revision which; pins what it must be; overlay what goes
+    on top."""
 
     git: str | None = None
     debian: str | None = None
@@ -48,6 +56,7 @@ class SourceSchema(Schema):
     suite: str | None = None
     paths: list[str] = Field(default_factory=list)
     exclude: list[str] = Field(default_factory=list)
+    overlay: list[OverlaySchema] = Field(default_factory=list, max_length=64)
     pins: list[PinSchema] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -63,6 +72,8 @@ class SourceSchema(Schema):
                 raise ValueError("a range, FIRST..LAST of a git source, needs a tree pin to find its commit by")
             if self.paths:
                 raise ValueError("a range cannot have paths")
+            if self.overlay:
+                raise ValueError("a range cannot have an overlay: its tree pin is the base's, name the base's commit")
         if (self.paths or self.exclude) and self.git is None:
             raise ValueError("paths and exclude are for git sources")
         if self.exclude and not self.paths:
@@ -106,15 +117,23 @@ class TreeSchema(Schema):
         return value
 
 
+def is_url(location: str) -> bool:
+    """True for what is fetched from somewhere, False for a path of this machine."""
+    return "://" in location
+
+
+def _absolute(location: str, base: Path) -> str:
+    return str((base / Path(location).expanduser()).resolve())
+
+
 def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
     """The model's value; local paths become absolute, relative ones counted from ``base``."""
     kind = next(kind for kind in SourceKind if getattr(schema, kind) is not None)
     location = str(getattr(schema, kind))
-    local = kind in (SourceKind.TARBALL, SourceKind.DIRECTORY) or (
-        kind is SourceKind.GIT and "://" not in location and not re.match(r"^[\w.-]+@[\w.-]+:", location)
-    )
-    if local:
-        location = str((base / Path(location).expanduser()).resolve())
+    if kind is SourceKind.DIRECTORY or (
+        kind is not SourceKind.DEBIAN and not is_url(location) and not re.match(r"^[\w.-]+@[\w.-]+:", location)
+    ):
+        location = _absolute(location, base)
     return Source(
         kind=kind,
         location=location,
@@ -123,6 +142,10 @@ def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
         suite=schema.suite,
         paths=tuple(schema.paths),
         exclude=tuple(schema.exclude),
+        overlay=tuple(
+            Overlay(one.patch if is_url(one.patch) else _absolute(one.patch, base), one.sha256)
+            for one in schema.overlay
+        ),
         where=where,
     )
 

@@ -62,7 +62,7 @@ class Workshop:
     @cached_property
     def library(self) -> TreeLibrary:
         """Trees by content."""
-        return TreeLibrary(self.layout.cache)
+        return TreeLibrary(self.layout.cache, self.settings.mirrors)
 
     @cached_property
     def runner(self) -> ContainerRunner:

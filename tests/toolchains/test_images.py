@@ -132,7 +132,7 @@ def test_nothing_of_the_host_is_cleaned(toolchain: Toolchain) -> None:
 def test_a_base_image_is_completed_from_the_machines_mirror() -> None:
     script = completion_script(WITH_SOURCES, lambda toolchain: PackageSource("alpha", entries()))
     assert "http://mirror.example/debian/" in script
-    assert "apt-get install -q -y --no-install-recommends gcc make" in script
+    assert "apt-get -o APT::Install-Recommends=false -q -y install gcc make" in script
     assert script.index("apt-get update") < script.index("apt-get install") < script.index("old-gcc")
 
     def none(toolchain: Toolchain) -> PackageSource:
