@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
+from harness.model.errors import UserError
 from harness.model.tree import Overlay, Pin, PinKind, Source, SourceKind, Tree
 from harness.model.version import KernelVersion
 
@@ -117,6 +121,16 @@ class TreeSchema(Schema):
         return value
 
 
+def source_of(fields: Mapping[str, object], overlays: Sequence[str] = ()) -> SourceSchema:
+    """A source of keys and values given one by one, with patch files on top. Raises UserError."""
+    try:
+        return SourceSchema.model_validate({**fields, "overlay": [{"patch": patch} for patch in overlays]})
+    except ValidationError as error:
+        told = error.errors()[0]
+        name = ".".join(str(step) for step in told["loc"])
+        raise UserError(f"{name + ': ' if name else ''}{told['msg'].removeprefix('Value error, ')}") from None
+
+
 def is_url(location: str) -> bool:
     """True for what is fetched from somewhere, False for a path of this machine."""
     return "://" in location
@@ -159,3 +173,37 @@ def tree_from(schema: TreeSchema, base: Path, where: str) -> Tree:
 def load_tree(path: Path) -> Tree:
     """The tree that ``path`` defines. Raises UserError."""
     return tree_from(read_yaml(path, TreeSchema), path.parent, str(path))
+
+
+def tree_text(tree: Tree) -> str:
+    """A tree's definition as a file, which ``load_tree`` reads back as it was."""
+    lines = [f"name: {_scalar(tree.name)}", f"version: {_scalar(tree.version)}"]
+    if tree.era is not None:
+        lines.append(f"era: {_scalar(tree.era)}")
+    lines.append("sources:")
+    for source in tree.sources:
+        lines.append(f"  - {source.kind}: {_scalar(source.location)}")
+        lines += [
+            f"    {key}: {_scalar(value)}"
+            for key, value in (("suite", source.suite), ("revision", source.revision))
+            if value
+        ]
+        for key, paths in (("paths", source.paths), ("exclude", source.exclude)):
+            if paths:
+                lines.append(f"    {key}: [{', '.join(map(_scalar, paths))}]")
+        if source.overlay:
+            lines.append("    overlay:")
+        for one in source.overlay:
+            lines.append(f"      - patch: {_scalar(one.location)}")
+            if one.sha256:
+                lines.append(f"        sha256: {one.sha256}")
+        if source.pins:
+            lines.append("    pins:")
+            lines += [f"      - {pin.kind}: {_scalar(pin.value)}" for pin in source.pins]
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """Plain where YAML reads the same text from it, else quoted: "6.10" is text, 6.10 a number."""
+    plain = re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_./:@+~-]*", text) is not None
+    return text if plain and yaml.safe_load(text) == text else json.dumps(text, ensure_ascii=False)

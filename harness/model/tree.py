@@ -48,11 +48,11 @@ class Overlay:
 class Source:
     """One place a tree can be had from.
 
-    ``location``: git URL or directory, Debian package name, path or URL of a tarball, or directory. ``revision``: git revision or
-    Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files and folders
-    of a git source make up the tree, without those in ``exclude`` (a mirror may hold a vendor's additions, or what a
-    build left, beside the kernel). ``overlay``: patch files on top, in order; the tree pin is then the result's, the
-    commit or sha256 pin the base's.
+    ``location``: git URL or directory, Debian package name, path or URL of a tarball, or directory. ``revision``: git
+    revision or Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files
+    and folders of a git source make up the tree, without those in ``exclude`` (a mirror may hold a vendor's additions,
+    or what a build left, beside the kernel). ``overlay``: patch files on top, in order; the tree pin is then the
+    result's, the commit or sha256 pin the base's.
     """
 
     kind: SourceKind

@@ -108,7 +108,7 @@ PROBES = {
             "host-program",
             "a program for the machine that builds: compiled, linked, run",
             _C.format('#include <stdio.h>\nint main(void) { puts("built and run"); return 0; }')
-            + '$HOSTCC -O2 -o probe probe.c\ntest "$(./probe)" = \'built and run\'\n',
+            + "$HOSTCC -O2 -o probe probe.c\ntest \"$(./probe)\" = 'built and run'\n",
         ),
     )
 }
@@ -216,7 +216,9 @@ def verify_image(runner: ContainerRunner, image: Image, toolchain: Toolchain) ->
     def keep(data: bytes) -> None:
         output.extend(data[: max(0, _MAX_OUTPUT - len(output))])
 
-    host_compiler = dict(toolchain.make_vars).get("HOSTCC") or ("clang" if "LLVM" in dict(toolchain.make_vars) else "gcc")
+    host_compiler = dict(toolchain.make_vars).get("HOSTCC") or (
+        "clang" if "LLVM" in dict(toolchain.make_vars) else "gcc"
+    )
     request = ContainerRequest(
         image=image.digest,
         command=("/bin/sh", "-c", probe_script(toolchain)),

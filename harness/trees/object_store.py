@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import git
+from git import GitCommandError
 
 from harness.model.errors import InfrastructureError, TreeUnavailable
 
@@ -154,7 +155,7 @@ class ObjectStore:
         )  # fmt: skip
 
     def _fetch_more(
-        self, location: str, revision: str, ref: str, refused: git.GitCommandError, report: Callable[[str], None]
+        self, location: str, revision: str, ref: str, refused: GitCommandError, report: Callable[[str], None]
     ) -> None:
         """What a server without shallow fetches, or without fetches by commit id, still gives."""
         by_id = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
@@ -215,6 +216,13 @@ class ObjectStore:
         """Tree id -> commit, of every tree that was fetched."""
         told = self.git("for-each-ref", "--format=%(tree) %(objectname)", "refs/harness/trees")
         return dict(line.split() for line in told.splitlines() if line.count(" ") == 1)
+
+    def file_of(self, commit: str, path: str) -> str | None:
+        """The text of a file of a commit (undecodable bytes replaced), None where there is none."""
+        try:
+            return self.git("cat-file", "blob", f"{commit}:{path}")
+        except git.GitCommandError:
+            return None
 
     def size_of(self, commit: str) -> int:
         """Bytes that a commit's tree takes in the store, packed; what it shares with other trees is counted in each.

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import git
@@ -29,11 +29,19 @@ MAX_TARBALL = 2 * 1024**3  # bytes as offered; today's kernel is 150 MB
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """Content with what became known of it on the way: ``source`` is the one it is recorded under, with the revision
-    that was really there, ``known`` the value of every kind of pin it could be given."""
+    that was really there, ``known`` the value of every kind of pin it could be given, ``overlays`` the SHA-256 of each
+    patch file by its location."""
 
     content: TreeContent
     source: Source
     known: Mapping[PinKind, str]
+    overlays: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Everything known, as pins: the packed file's checksum, the commit, the tree."""
+        order = (PinKind.SHA256, PinKind.COMMIT, PinKind.TREE)
+        return tuple(Pin(kind, self.known[kind]) for kind in order if kind in self.known)
 
 
 class TreeLibrary:
@@ -86,15 +94,23 @@ class TreeLibrary:
 
     def learn(self, tree: Tree, report: Report) -> Fetched:
         """As ``ensure`` for a tree that nobody has pinned yet; what was fetched is told with all its pins."""
-        return self._first(tree, report)
+        found = self._first(tree, report, again=True)
+        if found.source.overlay:
+            checksums = [replace(one, sha256=found.overlays.get(one.location)) for one in found.source.overlay]
+            found = replace(found, source=replace(found.source, overlay=tuple(checksums)))
+        return found
 
-    def _first(self, tree: Tree, report: Report) -> Fetched:
-        reasons = []
+    def adopt(self, tree: Tree, content: TreeContent) -> None:
+        """Records content that was fetched under another definition as that of ``tree``, which pins it."""
+        self._record(tree, replace(content, pinned=True, pin_note=""))
+
+    def _first(self, tree: Tree, report: Report, again: bool = False) -> Fetched:
+        reasons: list[str] = []
         for source in tree.sources:
             for place in (*self._mirrored(source, reasons), source):
                 try:
                     with self.store.lock(f"tree-{tree.name}"):
-                        here = self.present(tree) or self._held(tree, source)
+                        here = None if again else self.present(tree) or self._held(tree, source)
                         found = Fetched(here, source, {}) if here else self._fetch(tree, place, report)
                         self.store.set_ref(f"refs/harness/trees/{tree.name}", found.content.commit)
                         self._record(tree, found.content)
@@ -104,8 +120,8 @@ class TreeLibrary:
         raise TreeUnavailable(
             "; ".join(dict.fromkeys(reasons)) or "it has no source",
             where=f"tree {tree.name}",
-            remedy=f"name a git directory under mirrors:, or a source you can reach under sources: {tree.name}:, in your "
-            "configuration (docs/trees.md)",
+            remedy="name a git directory under mirrors:, or a source you can reach under "
+            f"sources: {tree.name}:, in your configuration (docs/trees.md)",
         )
 
     def _mirrored(self, source: Source, reasons: list[str]) -> list[Source]:
@@ -191,6 +207,7 @@ class TreeLibrary:
         ref = f"refs/harness/trees/{tree.name}"
         note = ""
         known: dict[PinKind, str] = {}
+        checksums: dict[str, str] = {}
         if source.kind is SourceKind.GIT:
             report(f"{tree.name}: fetching {source.revision} from {source.location}")
             commit = self._git(tree, source, ref, report)
@@ -223,14 +240,14 @@ class TreeLibrary:
             check_pins(source, {kind: value for kind, value in known.items() if kind is not PinKind.TREE})
             folder = self.downloads / f"{tree.name}.{os.getpid()}"
             message = f"{tree.name}: {_where(source)} with {len(source.overlay)} patch files"
-            commit = with_overlays(self.store, commit, source.overlay, message, folder, report)
+            commit, checksums = with_overlays(self.store, commit, source.overlay, message, folder, report)
         known[PinKind.TREE] = self.store.tree_of(commit)
         check_pins(source, known)
         pinned = any(pin.kind is PinKind.TREE or not source.overlay for pin in source.pins)
         if not pinned and not note:
             note = "its source has no pin; this content was recorded at the first fetch"
         content = TreeContent(tree.name, known[PinKind.TREE], commit, _where(source), pinned, note)
-        return Fetched(content, source, known)
+        return Fetched(content, source, known, checksums)
 
     def _git(self, tree: Tree, source: Source, ref: str, report: Report) -> str:
         revision = str(source.revision)
