@@ -190,7 +190,7 @@ def probe_script(toolchain: Toolchain) -> str:
     # An image without 64-bit code cannot be asked for it.
     native = "-m64" if any(probe.name == "m64" for probe in probes) else ""
     lines = [
-        "cd /tmp && mkdir harness-probes && cd harness-probes || exit 125",
+        'probes=$(mktemp -d) && cd "$probes" || exit 125',
         f"NATIVE={native}; NO_PIE=-fno-pie; export NATIVE NO_PIE",
         "echo 'int a;' >empty.c; $CC -fno-pie -c -o empty.o empty.c >/dev/null 2>&1 || NO_PIE=",
     ]
@@ -203,7 +203,7 @@ def probe_script(toolchain: Toolchain) -> str:
         ]
     for tool, _ in toolchain.tools:
         lines.append(f'echo; echo "{_MARK} tool {tool} 0"; ({_VERSION_COMMANDS[tool]}) 2>&1 | head -n 1')
-    return "\n".join([*lines, f'echo; echo "{_MARK} end end 0"', "cd / && rm -rf /tmp/harness-probes"]) + "\n"
+    return "\n".join([*lines, f'echo; echo "{_MARK} end end 0"', 'cd / && rm -rf "$probes"']) + "\n"
 
 
 def verify_image(runner: ContainerRunner, image: Image, toolchain: Toolchain) -> Verification:
