@@ -48,6 +48,11 @@ def add_tree(
     if name in workshop.catalogue.tree_names():
         where = workshop.catalogue.tree(name).where
         raise UserError(f"there is a tree {name} already", where=where, remedy="choose another name")
+    if version is not None:
+        try:
+            KernelVersion.parse(version)
+        except ValueError as error:
+            raise UserError(str(error), where="--version") from None
     layout = workshop.layout
     folder = own_trees_folder(layout.root, environment) if user else layout.configs / "trees"
     path = folder / f"{name}.yaml"

@@ -65,7 +65,7 @@ def serve() -> Iterator[Serve]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return f"http://127.0.0.1:{server.server_address[1]}"
 
-    yield started  # type: ignore[misc]
+    yield started
     for server in servers:
         server.shutdown()
         server.server_close()
