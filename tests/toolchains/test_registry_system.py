@@ -166,7 +166,7 @@ def test_pulled_completed_and_verified(engine: DockerEngine, registry: int, chai
 
 def test_a_registry_without_that_image(engine: DockerEngine, registry: int, chain: Toolchain, tmp_path: Path) -> None:
     for name in ("harness-test/base:2", "harness-test/other:1"):
-        with pytest.raises(InfrastructureError, match="manifest unknown|not found") as failed:
+        with pytest.raises(InfrastructureError, match=r"manifest unknown|not found") as failed:
             pulled(engine, replace(chain, pull=name), registry, tmp_path, [])
         assert "registry: HOST" in str(failed.value) and "\n" not in str(failed.value)
 
@@ -175,7 +175,7 @@ def test_a_registry_that_ends_in_the_middle(
     engine: DockerEngine, relay: Callable[[int, bool], Relay], chain: Toolchain, tmp_path: Path
 ) -> None:
     between = relay(LAYER_BYTES // 8, True)
-    with pytest.raises(InfrastructureError, match="cannot be pulled|failed to pull"):
+    with pytest.raises(InfrastructureError, match=r"cannot be pulled|failed to pull"):
         pulled(engine, chain, between.port, tmp_path, [])
     assert between.cut >= 1
     assert engine.image(image_reference(chain)) is None
