@@ -39,7 +39,7 @@ PLUMBING: tuple[PassedOver, ...] = (
     ),
     PassedOver(
         r"_*warn_(?:slowpath\w*|on_slowpath|alloc(?:_failed|_show_mem)?)|__warn(?:_printk)?|report_bug|"
-        r"handle_bug|fixup_bug|"
+        r"handle_bug|fixup_bug|early_(?:idt_handler\w*|fixup_exception|exception)|do_early_exception|"
         r"warn_bogus_irq_restore|__report_bug|do_error_trap|do_trap\w*|do_invalid_op|exc_\w+|asm_exc_\w+|"
         r"invalid_op|die\w*|__die\w*|"
         r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
@@ -142,7 +142,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"wait_(?:for_(?:common|completion)\w*|on_\w+)|__wait_(?:for_common|on_bit\w*|on_\w+|rcu_gp)|"
         r"out_of_line_wait_on_bit\w*|"
         r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
-        r"do_wait_for_common|__switch_to|context_switch|"
+        r"do_wait_for_common|__switch_to|thread_return|context_switch|"
         r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
         r"__synchronize_srcu|_?synchronize_rcu_expedited|"
         r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"

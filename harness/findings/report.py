@@ -137,6 +137,8 @@ class Report:
             return True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
+            if (named := program_counter(message, resolve)) is not None:
+                self.places.append(("pc", named))
             return True
         if self.ended and not self.panicked:
             return self.dies and AFTER_END.match(message) is not None

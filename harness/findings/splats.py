@@ -325,14 +325,16 @@ SPLATS: tuple[Splat, ...] = (
         Severity.FATAL,
         _p(
             r"PANIC: early exception|BUG: Int \d{1,3}: CR2|"
-            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)"
+            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)|"
+            rf"RIP {_F}\+0x[0-9a-f]{{1,8}}/0x[0-9a-f]{{1,8}}$"
         ),
         Key.INSTRUCTION,
         "x86-64 2.6.11 on 'PANIC: early'; i386 'Unknown interrupt' (2.5: again and again), 'Int' from 2.6.24 on",
-        leads=(b"PANIC: early", b"Unknown interrupt"),
+        # The line with PANIC goes round the log, straight to an early console: there RAM has only "RIP f+0x".
+        leads=(b"PANIC: early", b"Unknown interrupt", b"RIP "),
         words=(b"BUG",),
         needs_trace=False,
-        ends=_p(r"Unknown interrupt"),
+        ends=_p(r"Unknown interrupt|RIP [A-Za-z_.$]"),
         patience=8,
     ),
     # --- panics that name their own cause ----------------------------------------------------------------------------
@@ -775,8 +777,9 @@ PREAMBLES: tuple[Preamble, ...] = (
     ),
 )
 
-CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: ")
-"""A key of SysRq was pressed: the traces that follow were asked for and belong to no report."""
+CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: ")
+"""A key of SysRq was pressed, or the harness adds what it saw itself: the traces that follow were asked for and belong
+to no report."""
 
 END_TRACE = re.compile(r"---\[ end trace [0-9a-f]{1,16} \]---")
 END_PANIC = re.compile(r"---\[ end Kernel panic|Rebooting in \d{1,6} seconds")

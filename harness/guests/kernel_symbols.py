@@ -18,6 +18,8 @@ MAX_TABLE = 64 << 20
 """Bytes of a symbol or string table: the largest distribution kernels have 10 MiB of each."""
 MAX_HEADERS = 4096
 MAX_NAME = 200
+MAX_UNSIZED = 4096
+"""Bytes that a name of the assembler's, which has no size, is taken to reach."""
 
 _SHT_SYMTAB = 2
 _PT_LOAD = 1
@@ -72,14 +74,15 @@ class KernelSymbols:
     def place_of(self, address: int) -> tuple[str, int] | None:
         """(function, offset in it); None outside of the kernel's code."""
         if self._functions is None:
-            first, last, end = (self.find(name) for name in ("_stext", "_etext", "_end"))
-            low = first.address if first else 1
-            text, high = (one.address if one else 1 << 64 for one in (last, end))
-            # Functions of .init.text lie behind _etext; what has no type there is data.
+            ends = [self.find(name) for name in ("_text", "_etext", "_sinittext", "_einittext", "_end")]
+            low = ends[0].address if ends[0] else 1
+            text, init, init_end, high = (one.address if one else 1 << 64 for one in ends[1:])
+            # Between the two parts with code, and behind them, what has no type is data.
             code = sorted(
                 one
                 for one in self._all
-                if (one[3] == _STT_FUNC and low <= one[0] <= high) or (one[3] == _STT_NOTYPE and low <= one[0] < text)
+                if (one[3] == _STT_FUNC and low <= one[0] <= high)
+                or (one[3] == _STT_NOTYPE and (low <= one[0] < text or init <= one[0] < init_end))
             )
             self._functions = [one[0] for one in code], code
         addresses, code = self._functions
@@ -90,7 +93,7 @@ class KernelSymbols:
         same = [one for one in code[max(0, index - 8) : index + 1] if one[0] == code[index][0]]
         best = next((one for one in same if one[3] == _STT_FUNC), same[-1])
         offset = address - best[0]
-        if offset >= best[1] and (best[1] or index == len(code) - 1):
+        if offset >= (best[1] or MAX_UNSIZED):
             return None
         name = self._name(best[2])
         return (name, offset) if name else None

@@ -45,7 +45,7 @@ def elf(wide: bool, symbols: list[tuple[str, int, int, int]], merged: bytes = b"
 
 
 SYMBOLS = [
-    ("_stext", 0xC0101000, 0, 0),
+    ("_text", 0xC0101000, 0, 0),
     ("foo", 0xC0101000, 0x20, 2),
     ("bare_label", 0xC0101100, 0, 0),
     ("bar", 0xC0101200, 0x10, 2),
