@@ -72,6 +72,8 @@ class EraSchema(Schema):
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
     root: RootKind = RootKind.INITRAMFS_GZ
+    command_line_bytes: int = Field(default=2047, ge=64)
+    icount: int | None = Field(default=None, ge=0, le=10)
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
@@ -120,13 +122,6 @@ class StressorSchema(Schema):
     seconds: int = Field(default=20, ge=1, le=86400)
 
 
-class InitramfsSchema(Schema):
-    """Keys of configs/guests/initramfs.yaml: what compiles the guest's programs, and where they are."""
-
-    toolchain: str
-    sources: str
-
-
 def load_era(path: Path) -> Era:
     """The era that ``path`` defines. Raises UserError."""
     s = read_yaml(path, EraSchema)
@@ -145,6 +140,8 @@ def load_era(path: Path) -> Era:
         make_vars=tuple(s.make_vars.items()),
         qemu_args=tuple(s.qemu_args),
         root=s.root,
+        command_line_bytes=s.command_line_bytes,
+        icount=s.icount,
         numa=s.numa,
         dialect=s.dialect,
         in_tree=s.in_tree,

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from typing import Protocol
 
 from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, Monitor, QemuStuck
 from harness.guests.post_mortem import dump_by_sysrq, post_mortem
-from harness.model.errors import InfrastructureError
+from harness.model.era import Era, RootKind
+from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
 from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
@@ -60,12 +61,12 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
     not anybody listens; their sockets in ``folder`` are for the autopsy."""
     spec = boot.spec
     folder = Path(folder)
-    accelerator = "tcg,thread=multi" if boot.accelerator is Accelerator.TCG else "kvm"
+    accelerator = _accelerator(boot)
     words = [
         boot.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
-        "-machine", spec.machine, "-accel", accelerator, "-cpu", spec.cpu,
+        "-machine", spec.machine, *accelerator, "-cpu", spec.cpu,
         "-smp", _topology(spec), "-m", f"{spec.memory_mib}M",
-        *_numa(spec),
+        *_numa(spec), *spec.qemu_args,
         "-chardev", f"socket,id=console,path={folder / 'console.sock'},server=on,wait=off,logfile={folder / 'console'}",
         "-serial", "chardev:console",
         "-chardev", f"socket,id=report,path={folder / 'report.sock'},server=on,wait=off,logfile={folder / 'report'}",
@@ -74,6 +75,15 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
         "-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", " ".join(boot.append),
     ]  # fmt: skip
     return words
+
+
+def _accelerator(boot: Boot) -> list[str]:
+    if boot.accelerator is Accelerator.KVM:
+        return ["-accel", "kvm"]
+    if boot.spec.icount is None:
+        return ["-accel", "tcg,thread=multi"]
+    # sleep=off: a guest in which all processors idle goes on to its next timer at once.
+    return ["-accel", "tcg,thread=single", "-icount", f"shift={boot.spec.icount},sleep=off"]
 
 
 def _topology(spec: GuestSpec) -> str:
@@ -361,17 +371,34 @@ def _feed(watch: ConsoleWatch, console: _Tail) -> None:
     watch.feed(console.read())
 
 
-def boot_words(
-    era_args: Sequence[str], spec: GuestSpec, stressor: str, seconds: int, seed: int, threads: int
-) -> tuple[str, ...]:
-    """The kernel command line: the era's words, what init is to do, then the user's own words (last wins)."""
-    return (
-        *era_args,
+def machine_of(era: Era) -> GuestSpec:
+    """The machine that the era's kernels run on, otherwise as a guest is by default."""
+    return GuestSpec(machine=era.machine, cpu=era.cpu, qemu_args=era.qemu_args, icount=era.icount)
+
+
+# Where the first RAM disk is the root, the stressors' begin with the second.
+_ROOT_WORDS = {RootKind.EXT2: ("root=/dev/ram0", "rw", "init=/init", "harness.ram=1")}
+
+
+def boot_words(era: Era, spec: GuestSpec, stressor: str, seconds: int, seed: int, threads: int) -> tuple[str, ...]:
+    """The kernel command line: the era's words, what init is to do, then the user's own words (last wins).
+
+    Raises UserError where it is longer than the era's kernels read.
+    """
+    words = (
+        *era.boot_args,
         "panic=-1",
+        *_ROOT_WORDS.get(era.root, ()),
         f"harness.stressor={stressor}",
         f"harness.seconds={seconds}",
         f"harness.seed={seed}",
         f"harness.threads={threads}",
-        "harness.report=/dev/ttyS1",
         *spec.append,
     )
+    length = len(" ".join(words))
+    if length > era.command_line_bytes:
+        raise UserError(
+            f"a kernel command line of {length} bytes: kernels of era {era.name} read {era.command_line_bytes}",
+            remedy="use fewer or shorter words with --append",
+        )
+    return words

@@ -61,8 +61,9 @@ class Era:
     ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
     ``kconfig_left_out`` are today's options that the era does without, each with the reason. ``kconfig_extra`` are
     lines every configuration of the era gets. ``boot_args`` go on every kernel command line, ``qemu_args`` on every
-    QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its source. ``options`` are those
-    of one kernel of the era (Catalogue.era_of).
+    QEMU command line. ``command_line_bytes`` of a kernel command line are read (COMMAND_LINE_SIZE, without the end
+    mark). ``icount``: see GuestSpec. ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
+    ``options`` are those of one kernel of the era (Catalogue.era_of).
     """
 
     name: str
@@ -79,6 +80,8 @@ class Era:
     make_vars: tuple[tuple[str, str], ...] = ()
     qemu_args: tuple[str, ...] = ()
     root: RootKind = RootKind.INITRAMFS_GZ
+    command_line_bytes: int = 2047
+    icount: int | None = None
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False

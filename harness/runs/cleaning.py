@@ -19,7 +19,7 @@ PARTS = {
     "failed-builds": "logs of trees that did not build: tried again",
     "ccache": "the compiler's cache: slower full builds",
     "guest-programs": "the guest's programs: compiled again",
-    "initramfs": "root images: made again",
+    "root-images": "the guests' root images: made again",
     "mail": "mail fetched from archives: fetched again",
     "downloads": "half-made downloads",
     "images": "logs and half-made archives of compiler images (the images stay in the engine)",

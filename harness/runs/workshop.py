@@ -114,9 +114,9 @@ class Workshop:
         return Accelerators(self.layout.cache / "accelerators.json", self.settings.qemu)
 
     @property
-    def initramfs_folder(self) -> Path:
-        """Where initramfs images are kept by content."""
-        return self.layout.cache / "initramfs"
+    def root_images(self) -> Path:
+        """Where root images are kept by content."""
+        return self.layout.cache / "root-images"
 
     def machine(self) -> dict[str, str]:
         """Facts about this machine that a result carries."""

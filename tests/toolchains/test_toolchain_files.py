@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.guest_file import load_guest_root, programs_for
 from harness.config.kernel_files import load_era, load_fixups, load_toolchain
 from harness.config.tree_file import load_tree
 
@@ -23,7 +24,9 @@ def test_toolchain_file(path: Path) -> None:
     toolchain = load_toolchain(path)
     assert toolchain.name == path.resolve().stem
     assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*", toolchain.name)  # it is part of an image's tag
-    assert {"gcc", "make", "ccache"} <= set(toolchain.packages)
+    assert {"gcc", "make"} <= set(toolchain.packages)
+    for_kernels = toolchain.name in {load_era(era).toolchain for era in ERAS}
+    assert "ccache" in toolchain.packages or not for_kernels
     checked = subprocess.run(["sh", "-n"], input=toolchain.script, text=True, capture_output=True)
     assert checked.returncode == 0, checked.stderr
 
@@ -45,6 +48,8 @@ def test_era_file(path: Path) -> None:
     assert era.name == path.stem
     assert (CONFIGS / "toolchains" / f"{era.toolchain}.yaml").is_file()
     assert any(word.startswith("console=ttyS0") for word in era.boot_args)
+    programs = programs_for(load_guest_root(CONFIGS / "guests" / "root.yaml"), era.arch)
+    assert (CONFIGS / "toolchains" / f"{programs.toolchain}.yaml").is_file()
     if era.in_tree:
         assert f"arch/{era.arch}/" in era.image
     for name, reason in era.kconfig_left_out:

@@ -9,7 +9,9 @@
  * does not end is killed or, where even that fails, left behind.
  */
 #define _GNU_SOURCE
+#include "areas.h"
 #include "crew.h"
+#include "port.h"
 #include "report.h"
 #include "sysfile.h"
 
@@ -26,12 +28,12 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define GRACE_SECONDS 45     /* after the stressor's own deadline */
 #define ABANDON_SECONDS 10   /* after SIGKILL */
 #define OUTPUT_LINES_MAX 2000 /* of one stressor */
+#define POWER_OFF_MILLISECONDS 5000
 #define MEMORY_MIB_MAX 384   /* default for harness.memory on a large guest */
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
@@ -42,6 +44,8 @@ struct request {
 	unsigned int seconds;
 	unsigned int threads;
 	unsigned int memory_mib;
+	int reset; /* end by a reset: this kernel's power switch does nothing */
+	unsigned int ram; /* the first RAM disk that is not the root */
 	int cgroup; /* 0: version 1 where it exists, else 2; 1, 2: that one */
 	char seed[24];
 };
@@ -76,32 +80,13 @@ static void request_read(struct request *request)
 			request->threads = (unsigned int)strtoul(value, NULL, 10);
 		else if (!strcmp(word, "memory"))
 			request->memory_mib = (unsigned int)strtoul(value, NULL, 10);
+		else if (!strcmp(word, "ram"))
+			request->ram = (unsigned int)strtoul(value, NULL, 10);
+		else if (!strcmp(word, "end"))
+			request->reset = !strcmp(value, "reset");
 		else if (!strcmp(word, "cgroup"))
 			request->cgroup = (int)strtol(value, NULL, 10);
 	}
-}
-
-static int report_port = -1;
-
-/* The report port as a plain pipe of bytes: no echo, no newline changed. */
-static void report_open(const char *path)
-{
-	struct termios mode;
-	int port = open(path, O_RDWR | O_NOCTTY);
-
-	if (port < 0)
-		port = open("/dev/console", O_RDWR | O_NOCTTY);
-	if (port < 0)
-		return;
-	if (!tcgetattr(port, &mode)) {
-		cfmakeraw(&mode);
-		mode.c_cflag |= CLOCAL;
-		cfsetspeed(&mode, B115200);
-		tcsetattr(port, TCSANOW, &mode);
-	}
-	fcntl(port, F_SETFD, FD_CLOEXEC);
-	report_port = port;
-	report_to(port);
 }
 
 static void mount_all(int cgroup)
@@ -147,9 +132,10 @@ static void guest_describe(void)
 	int nodes[64];
 
 	uname(&name);
-	report_line("# guest: release=%.64s cpus=%ld nodes=%d memory_kb=%lld thp=%s", name.release,
-		    sysconf(_SC_NPROCESSORS_ONLN), memory_nodes(nodes, 64),
+	report_line("# guest: release=%.64s arch=%.16s cpus=%d nodes=%d memory_kb=%lld thp=%s", name.release,
+		    name.machine, cpus_online(), memory_nodes(nodes, 64),
 		    file_get_field("/proc/meminfo", "MemTotal", 0), thp_mode());
+	areas_report();
 }
 
 /* Each "NAME VALUE" line of a file as a counter, with a prefix to its name. */
@@ -178,12 +164,44 @@ static void counter_of_file(const char *when, const char *name, const char *path
 		report_line("# counter-%s %s %lld", when, name, value);
 }
 
+/*
+ * What stands in /proc/stat before 2.5.34, by the names that /proc/vmstat has
+ * given it since.
+ */
+static void counters_of_stat(const char *when)
+{
+	static const char *const names[][2] = {
+		{ "pageallocs", "pgalloc" },   { "pagefrees", "pgfree" },      { "pageactiv", "pgactivate" },
+		{ "pagedeact", "pgdeactivate" }, { "pagefault", "pgfault" },   { "majorfault", "pgmajfault" },
+		{ "pagescan", "pgscan" },      { "pagesteal", "pgsteal" },     { "pageoutrun", "pageoutrun" },
+		{ "allocstall", "allocstall" }, { "swap", "pswpin" },
+	};
+	char text[8192], *swap;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		long long value = file_get_field("/proc/stat", names[i][0], -1);
+
+		if (value >= 0)
+			report_line("# counter-%s %s %lld", when, names[i][1], value);
+	}
+	/* "swap IN OUT" */
+	if (file_get("/proc/stat", text, sizeof(text)) > 0 && (swap = strstr(text, "\nswap "))) {
+		strtoll(swap + 6, &swap, 10);
+		report_line("# counter-%s pswpout %lld", when, strtoll(swap, NULL, 10));
+	}
+}
+
 static void counters_report(const char *when)
 {
 	struct dirent *entry;
+	struct stat found;
 	DIR *ksm;
 
-	counters_of_file(when, "", "/proc/vmstat");
+	if (stat("/proc/vmstat", &found))
+		counters_of_stat(when);
+	else
+		counters_of_file(when, "", "/proc/vmstat");
 	ksm = opendir("/sys/kernel/mm/ksm");
 	while (ksm && (entry = readdir(ksm))) {
 		char name[96], path[320];
@@ -204,14 +222,20 @@ static void counters_report(const char *when)
 		    file_get_field("/proc/meminfo", "SwapTotal", 0) - file_get_field("/proc/meminfo", "SwapFree", 0));
 }
 
-static void power_off(int fast)
+static void power_off(const struct request *request, int fast)
 {
 	report_line("# harness: done");
-	tcdrain(report_port);
+	port_drain();
 	if (!fast)
 		sleep_milliseconds(50); /* the last bytes are still in the port */
-	reboot(RB_POWER_OFF);
-	/* No power switch in this kernel; the emulator ends on a reset, too. */
+	/* Where there is no switch, old kernels end who asked for it: not process 1, that would be a panic. */
+	if (!request->reset && !fork()) {
+		reboot(RB_POWER_OFF);
+		_exit(0);
+	}
+	if (!request->reset)
+		sleep_milliseconds(POWER_OFF_MILLISECONDS);
+	/* The emulator ends on a reset, too. */
 	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
@@ -255,7 +279,7 @@ static void output_take(struct output *output, const char *bytes, size_t count)
 
 static pid_t stressor_start(const struct request *request, const char *program, int input)
 {
-	char seconds[16], threads[16], memory[16];
+	char seconds[16], threads[16], memory[16], ram[16];
 	pid_t child = fork();
 
 	if (child)
@@ -263,11 +287,12 @@ static pid_t stressor_start(const struct request *request, const char *program, 
 	snprintf(seconds, sizeof(seconds), "%u", request->seconds);
 	snprintf(threads, sizeof(threads), "%u", request->threads);
 	snprintf(memory, sizeof(memory), "%u", request->memory_mib);
+	snprintf(ram, sizeof(ram), "%u", request->ram);
 	dup2(input, STDOUT_FILENO);
 	dup2(input, STDERR_FILENO);
 	setsid();
 	execl(program, program, "--seconds", seconds, "--seed", request->seed, "--threads", threads, "--memory", memory,
-	      (char *)NULL);
+	      "--ram", ram, (char *)NULL);
 	_exit(127);
 }
 
@@ -290,6 +315,7 @@ static int stressor_run(const struct request *request, const char *program, stru
 		ssize_t count = 0;
 		int got;
 
+		port_watch();
 		if (poll(&wait, 1, 100) > 0) {
 			count = read(ends[0], bytes, sizeof(bytes));
 			if (count > 0)
@@ -336,11 +362,13 @@ static void result_report(const char *name, int status, const struct output *out
 
 static void quiet_run(const struct request *request)
 {
-	unsigned int second;
+	unsigned int tenth;
 
-	for (second = 1; second <= request->seconds; second++) {
-		sleep_milliseconds(1000);
-		report_line("# progress quiet seconds=%u", second);
+	for (tenth = 1; tenth <= 10 * request->seconds; tenth++) {
+		sleep_milliseconds(100);
+		port_watch();
+		if (tenth % 10 == 0)
+			report_line("# progress quiet seconds=%u", tenth / 10);
 	}
 }
 
@@ -354,7 +382,7 @@ int main(void)
 
 	mount("none", "/proc", "proc", 0, NULL);
 	request_read(&request);
-	report_open(request.report);
+	port_open(request.report);
 	report_line("KTAP version 1");
 	report_line("# harness: user-space seconds=%.3f", clock_seconds());
 	mount_all(request.cgroup);
@@ -362,11 +390,11 @@ int main(void)
 		guest_describe();
 		report_line("1..1");
 		report_line("ok 1 canary");
-		power_off(1);
+		power_off(&request, 1);
 	}
 	thp_prepare();
 	if (!request.threads)
-		request.threads = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+		request.threads = (unsigned int)cpus_online();
 	if (!request.memory_mib) {
 		request.memory_mib = (unsigned int)(file_get_field("/proc/meminfo", "MemTotal", 262144) / 1024 / 3);
 		if (request.memory_mib > MEMORY_MIB_MAX)
@@ -379,17 +407,17 @@ int main(void)
 		quiet_run(&request);
 		counters_report("after");
 		report_line("ok 1 quiet");
-		power_off(0);
+		power_off(&request, 0);
 	}
 	snprintf(program, sizeof(program), "/stressors/%s", request.stressor);
 	if (stat(program, &found)) {
 		report_line("not ok 1 %s # no such stressor in this image", request.stressor);
-		power_off(0);
+		power_off(&request, 0);
 	}
 	counters_report("before");
 	status = stressor_run(&request, program, &output);
 	counters_report("after");
 	result_report(request.stressor, status, &output);
-	power_off(0);
+	power_off(&request, 0);
 	return 0;
 }

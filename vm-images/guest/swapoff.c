@@ -60,7 +60,7 @@ static const char *const counter_names[] = { "rounds",	"swapoffs", "swapoffs_fai
 /* What the controller and its ballast tell each other, in the controller's targets. */
 enum { RELIEF_WANTED, RELIEF_GIVEN };
 
-static const char *const devices[AREAS] = { "/dev/ram0", "/dev/ram1" };
+static char devices[AREAS][RAMDISK_PATH];
 
 static struct settings settings;
 static struct crew crew;
@@ -444,8 +444,12 @@ int main(int argc, char **argv)
 	groups_make();
 	have_pageout = pageout_works();
 	for (i = 0; i < AREAS; i++) {
-		long kib = swaparea_make(devices[i], each);
-		int result = (int)kib;
+		long kib;
+		int result;
+
+		ramdisk_path(devices[i], settings.ram + i);
+		kib = swaparea_make(devices[i], each);
+		result = (int)kib;
 
 		if (kib > 0) {
 			if (!version && !have_pageout)
@@ -453,7 +457,8 @@ int main(int argc, char **argv)
 			result = swaparea_on(devices[i]);
 		}
 		if (result && i == 0)
-			stressor_skip("no swap on %s: errno=%d", devices[0], -result);
+			stressor_skip(result == -ENOSYS ? "not in this kernel: swap (%s, errno=%d)" :
+							  "no swap on %s: errno=%d", devices[0], -result);
 		area_kib[i] = result ? 0 : kib;
 		total += area_kib[i];
 	}

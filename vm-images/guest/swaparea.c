@@ -21,6 +21,11 @@
 #define HEADER_LAST_PAGE 1028
 #define SIGNATURE "SWAPSPACE2"
 
+void ramdisk_path(char *path, unsigned int number)
+{
+	snprintf(path, RAMDISK_PATH, "/dev/ram%u", number % 16);
+}
+
 long swaparea_make(const char *device, long limit_kib)
 {
 	static unsigned char page[65536];

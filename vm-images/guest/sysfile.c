@@ -84,6 +84,13 @@ long long file_get_field(const char *path, const char *field, long long missing)
 	return missing;
 }
 
+int file_contains(const char *path, const char *text)
+{
+	char content[4096];
+
+	return file_get(path, content, sizeof(content)) > 0 && strstr(content, text);
+}
+
 int file_get_list(const char *path, int *numbers, int limit)
 {
 	char text[256], *position = text;
@@ -103,6 +110,26 @@ int file_get_list(const char *path, int *numbers, int limit)
 	return count;
 }
 
+/* Nodes by their folders, before 2.6.24; those with memory. */
+static int node_folders(int *nodes, int limit)
+{
+	char path[64], text[256];
+	int number, count = 0;
+
+	for (number = 0; number < 64 && count < limit; number++) {
+		const char *total;
+
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", number);
+		if (file_get(path, text, sizeof(text)) <= 0)
+			continue;
+		/* "Node 0 MemTotal:   523764 kB" */
+		total = strstr(text, "MemTotal:");
+		if (total && strtoll(total + strlen("MemTotal:"), NULL, 10) > 0)
+			nodes[count++] = number;
+	}
+	return count;
+}
+
 int memory_nodes(int *nodes, int limit)
 {
 	static const char *const lists[] = {
@@ -118,6 +145,22 @@ int memory_nodes(int *nodes, int limit)
 		if (count > 0)
 			return count;
 	}
+	count = node_folders(nodes, limit);
+	if (count > 0)
+		return count;
 	nodes[0] = 0;
 	return 1;
+}
+
+int cpus_online(void)
+{
+	static char text[4096];
+	char *line = text;
+	int count = 0;
+
+	/* "cpu" for all of them, then "cpuN" for each; they come first in the file. */
+	file_get("/proc/stat", text, sizeof(text));
+	for (; line && !strncmp(line, "cpu", 3); line = strchr(line, '\n'), line = line ? line + 1 : NULL)
+		count += line[3] >= '0' && line[3] <= '9';
+	return count ? count : (int)sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -11,8 +11,11 @@
 /* Longest line, without its newline; the host cuts or refuses longer ones. */
 #define REPORT_LINE_MAX 400
 
-/* Lines go to this descriptor from now on (before: standard output). */
-void report_to(int descriptor);
+/*
+ * Lines go to this descriptor from now on (before: standard output). The
+ * function is called after each of them, and where it is full, to wait.
+ */
+void report_to(int descriptor, void (*written)(int full));
 
 void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -22,7 +25,7 @@ void report_clean(char *line);
 /* Appends to a line buffer of REPORT_LINE_MAX + 1 bytes; what does not fit is left out. */
 void report_append(char *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Seconds since boot (or, on kernels without that clock, of the day's clock). */
+/* Seconds since boot. */
 double clock_seconds(void);
 
 void sleep_milliseconds(unsigned int milliseconds);

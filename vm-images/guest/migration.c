@@ -305,12 +305,12 @@ int main(int argc, char **argv)
 	int found[64], status;
 
 	settings_read(&settings, argc, argv);
+	if (numa_move_pages(0, 1, &page, NULL, &status) == -ENOSYS)
+		stressor_skip("not in this kernel: move_pages()");
 	if (memory_nodes(found, 64) < 2)
 		stressor_skip("this guest has one memory node: pages have nowhere to go");
 	nodes[0] = found[0];
 	nodes[1] = found[1];
-	if (numa_move_pages(0, 1, &page, NULL, &status) == -ENOSYS)
-		stressor_skip("this kernel has no move_pages()");
 	crew.name = "migration";
 	crew.settings = &settings;
 	crew.counters = counter_names;

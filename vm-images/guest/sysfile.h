@@ -19,10 +19,16 @@ long long file_get_number(const char *path, long long missing);
 /* The number after a line's first word, as in /proc/meminfo or memory.stat. */
 long long file_get_field(const char *path, const char *field, long long missing);
 
+/* Whether the text stands anywhere in the file. */
+int file_contains(const char *path, const char *text);
+
 /* Expands a kernel list such as "0-1,3"; returns how many numbers were stored. */
 int file_get_list(const char *path, int *numbers, int limit);
 
 /* Nodes that have memory; 1 node, number 0, on a kernel that tells of none. */
 int memory_nodes(int *nodes, int limit);
+
+/* Processors that the kernel started. */
+int cpus_online(void);
 
 #endif

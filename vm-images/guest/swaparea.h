@@ -3,7 +3,12 @@
 #ifndef SWAPAREA_H
 #define SWAPAREA_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+/* The path of a RAM disk by its number. */
+#define RAMDISK_PATH 16
+void ramdisk_path(char *path, unsigned int number);
 
 /*
  * Writes a swap header to a block device, of which at most limit_kib are used.

@@ -39,8 +39,6 @@
 #define PAGE 4096UL
 #define ROOT "/cgroup"
 #define BASE ROOT "/harness"
-#define SWAP_DEVICE "/dev/ram1"
-#define CACHE_DEVICE "/dev/ram0" /* page cache that can be dropped, unlike tmpfs's */
 #define CACHE_KIB 8192
 #define LIMIT_KIB_MAX 2560 /* more only makes each round longer; a huge page must fit */
 #define TOUCH "--touch" /* this program as its own child: touches memory and ends */
@@ -56,6 +54,8 @@ static int version;	       /* of the cgroup interface */
 static long limit_kib;	       /* of one group */
 static int have_swap, have_cache;
 static char base[64] = BASE;
+static char cache_device[RAMDISK_PATH]; /* page cache that can be dropped, unlike tmpfs's */
+static char swap_device[RAMDISK_PATH];
 
 static void group_path(char *path, size_t size, const struct worker *worker, int which, const char *file)
 {
@@ -186,7 +186,7 @@ static void inmate(struct worker *worker, struct prng *prng)
 			touch_anonymous(worker, size, 1);
 			break;
 		case 1:
-			file = open(CACHE_DEVICE, O_RDWR);
+			file = open(cache_device, O_RDWR);
 			if (file >= 0 && have_cache)
 				touch_cache(worker, file, 2 * limit < CACHE_KIB * 1024 ? 2 * limit : CACHE_KIB * 1024,
 					    (int)prng_below(prng, 2));
@@ -329,7 +329,7 @@ int main(int argc, char **argv)
 	else if (!stat(ROOT "/cgroup.controllers", &found))
 		version = 2;
 	else
-		stressor_skip("this kernel has no memory cgroups, or " ROOT " is not mounted");
+		stressor_skip("not in this kernel: memory cgroups");
 	crew.name = "memcg";
 	crew.settings = &settings;
 	crew.counters = counter_names;
@@ -339,11 +339,13 @@ int main(int argc, char **argv)
 	limit_kib = (long)settings.memory_mib * 1024 / (4 * (long)crew.workers);
 	if (limit_kib > LIMIT_KIB_MAX)
 		limit_kib = LIMIT_KIB_MAX;
+	ramdisk_path(cache_device, settings.ram);
+	ramdisk_path(swap_device, settings.ram + 1);
 	base_make();
 	/* Swap for what anonymous memory exceeds the limits. */
-	have_swap = swaparea_make(SWAP_DEVICE, (long)settings.memory_mib * 1024 / 4) >= crew.workers * limit_kib &&
-		    !swaparea_on(SWAP_DEVICE);
-	have_cache = swaparea_make(CACHE_DEVICE, CACHE_KIB) > 0; /* its content does not matter */
+	have_swap = swaparea_make(swap_device, (long)settings.memory_mib * 1024 / 4) >= crew.workers * limit_kib &&
+		    !swaparea_on(swap_device);
+	have_cache = swaparea_make(cache_device, CACHE_KIB) > 0; /* its content does not matter */
 	report_line("# note memcg cgroup_version=%d limit_kib=%ld swap=%d droppable_cache=%d", version, limit_kib,
 		    have_swap, have_cache);
 	return crew_run(&crew);

@@ -27,6 +27,7 @@
 #include "crew.h"
 #include "numa.h"
 #include "report.h"
+#include "swaparea.h"
 #include "sysfile.h"
 
 #include <errno.h>
@@ -46,7 +47,6 @@
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define DEBUG_SPLIT "/debug/split_huge_pages"
 #define CACHE_PATH "/tmp/thpsplit"
-#define CACHE_DEVICE "/dev/ram0" /* newer kernels take no advice about tmpfs */
 #define CACHE_PAGES 128
 #define FUTEX_WAKE_SHARED 1
 #ifndef MADV_COLD
@@ -65,6 +65,7 @@ static const char *const counter_names[] = { "rounds",	 "huge_faults", "munmaps"
 
 static struct settings settings;
 static struct crew crew;
+static char cache_device[RAMDISK_PATH]; /* newer kernels take no advice about tmpfs */
 static char *arena;		/* of HUGES_MAX huge pages, at one address in all workers */
 static char *second_arena;	/* where mremap puts things */
 static unsigned int huges;	/* huge pages of a splitter */
@@ -316,7 +317,7 @@ static void churn_cache(struct worker *worker)
 	static char block[16 * PAGE];
 	unsigned int i, start = prng_below(&worker->prng, CACHE_PAGES);
 	int device = (int)prng_below(&worker->prng, 2);
-	int file = device ? open(CACHE_DEVICE, O_RDWR) : open(CACHE_PATH, O_RDWR | O_CREAT, 0600);
+	int file = device ? open(cache_device, O_RDWR) : open(CACHE_PATH, O_RDWR | O_CREAT, 0600);
 	void *view;
 
 	if (file < 0)
@@ -405,7 +406,8 @@ int main(int argc, char **argv)
 
 	settings_read(&settings, argc, argv);
 	if (stat(THP "enabled", &found))
-		stressor_skip("this kernel has no transparent huge pages");
+		stressor_skip("not in this kernel: transparent huge pages");
+	ramdisk_path(cache_device, settings.ram);
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];
 	nodes[1] = list[node_count > 1];
