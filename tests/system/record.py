@@ -75,7 +75,7 @@ def main(words: list[str]) -> int:
         symbols = read_symbols(planted.kernel.vmlinux)
         folder = CASES / tree.removeprefix("linux-").removeprefix("v")
         folder.mkdir(exist_ok=True)
-        for plant in plants():
+        for plant in (one.on(tree) for one in plants()):
             if kinds and plant.kind not in kinds:
                 continue
             failure = fail(workshop, planted, plant, Path(temporary) / plant.kind)
