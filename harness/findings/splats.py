@@ -39,9 +39,10 @@ class Splat:
     """One kind of report.
 
     ``header`` begins it; groups: ``function`` (``function2`` …: key function named by the header), ``file`` (named in
-    the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for one who can
-    resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words`` literals one of which it holds anywhere. Every header needs one
-    or the other: lines without any are skipped unread, which is what makes clean logs fast.
+    the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for those who
+    can resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words``
+    literals one of which it holds anywhere. Every header needs one or the other: lines without any are skipped unread,
+    which is what makes clean logs fast.
     """
 
     kind: str
