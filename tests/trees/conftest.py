@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -43,3 +45,26 @@ def tarred(tmp_path: Path) -> Tarred:
         return path
 
     return written
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A history of five commits, tagged at the first and the last."""
+    folder = tmp_path / "history"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for number in range(5):
+        (folder / "Makefile").write_text(f"SUBLEVEL = {number}\n")
+        git(folder, "add", "Makefile")
+        git(folder, "commit", "-q", "-m", f"commit {number}")
+        if number in (0, 4):
+            git(folder, "tag", f"v{number}")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Output of git with an identity and no configuration of the user's."""
+    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+    return done.stdout.decode().strip()
