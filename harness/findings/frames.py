@@ -142,7 +142,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"wait_(?:for_(?:common|completion)\w*|on_\w+)|__wait_(?:for_common|on_bit\w*|on_\w+|rcu_gp)|"
         r"out_of_line_wait_on_bit\w*|"
         r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
-        r"do_wait_for_common|__switch_to|thread_return|context_switch|"
+        r"do_wait_for_common|__switch_to|thread_return|process_timeout|context_switch|"
         r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
         r"__synchronize_srcu|_?synchronize_rcu_expedited|"
         r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"

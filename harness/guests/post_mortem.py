@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
 POST_MORTEM = "# post-mortem: "
 """Begins the lines behind a log that are the harness's own; no report of the kernel goes on over them."""
 MAX_CPUS = 8
+MAX_LAST_WORDS = 100
+_STAMP = re.compile(r"^\[ *\d+\.\d+\] ?")
 STACK_BYTES = 8192
 MAX_STACK_LINES = 40
 
@@ -80,12 +83,19 @@ def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path) -> lis
         stacks = [stack_text(memory, number, cpu) for number, cpu in enumerate(cpus[:MAX_CPUS])]
         if log.text:
             kernel_log.write_bytes(log.text + "".join(stacks).encode())
-        told.append(f"log of {log.lines} lines from guest RAM")
+        told.append(f"log of {log.lines} lines from guest RAM{last_words(log.text)}")
     except LogUnreadable as error:
         told.append(f"no log from guest RAM: {error}")
     except OSError as error:
         told.append(f"guest RAM cannot be read: {error}")
     return told
+
+
+def last_words(log: bytes) -> str:
+    """ ", the last: ..." without its time, cut to a line's length; "" for an empty log."""
+    lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in log.split(b"\n")]
+    last = next((line for line in reversed(lines) if line), "")
+    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
 
 
 def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:
