@@ -9,7 +9,8 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.model.build import Config, DroppedOption, Kernel
+from harness.model.build import Config, DropKind, DroppedOption, Kernel
+from harness.model.build_message import BuildMessage, message_from
 
 
 def sha256_of(path: Path) -> str:
@@ -18,8 +19,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+WARNINGS = "warnings.json"
+
+
 class BuildCache:
-    """One folder per build key, with kernel.json beside the artefacts."""
+    """One folder per build key, with kernel.json and, where they are known, its warnings beside the artefacts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,8 +39,9 @@ class BuildCache:
                 config=Config(
                     tuple((o, v) for o, v in config["requested"]),
                     tuple((o, v) for o, v in config["obtained"]),
-                    tuple(DroppedOption(**dropped) for dropped in config["dropped"]),
+                    tuple(_dropped(option) for option in config["dropped"]),
                 ),
+                warnings=_warnings(directory),
             )
             sound = sha256_of(kernel.image) == kernel.digest
         except (OSError, ValueError, KeyError, TypeError):
@@ -56,6 +61,9 @@ class BuildCache:
             shutil.copyfile(path, new / name)
         data = asdict(kernel)
         del data["directory"], data["cached"]
+        warnings = data.pop("warnings")
+        if warnings is not None:
+            (new / WARNINGS).write_text(json.dumps(warnings))
         with (new / "kernel.json").open("w") as handle:
             handle.write(json.dumps(data))
         for path in (*new.iterdir(), new):
@@ -65,6 +73,20 @@ class BuildCache:
         new.rename(final)
         _fsync(self.folder)
         return Kernel(**{**{f: getattr(kernel, f) for f in kernel.__slots__}, "directory": final})
+
+
+def _dropped(option: dict[str, str]) -> DroppedOption:
+    # Kernels of before drops were classified have no kind.
+    kind = DropKind(option.pop("kind", DropKind.UNEXPLAINED))
+    return DroppedOption(**option, kind=kind)
+
+
+def _warnings(directory: Path) -> tuple[BuildMessage, ...] | None:
+    """A kernel's warnings; None for one of before they were kept."""
+    try:
+        return tuple(message_from(row) for row in json.loads((directory / WARNINGS).read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _fsync(path: Path) -> None:

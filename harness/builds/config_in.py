@@ -5,67 +5,106 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Iterator
 
-_PROMPTED = {"bool", "tristate", "int", "hex", "string", "dep_bool", "dep_mbool", "dep_tristate"}
+from harness.builds.definitions import Definition, Definitions, conjunction
+
+MAX_DEPTH = 32  # of files that include files
+MAX_FILES = 2_000  # the kernel had about two hundred
+
+_PROMPTED = {
+    "bool": "bool", "tristate": "tristate", "int": "int", "hex": "hex", "string": "string",
+    "dep_bool": "bool", "dep_mbool": "bool", "dep_tristate": "tristate",
+}  # fmt: skip
 _DEFINED = {"define_bool", "define_tristate", "define_int", "define_hex", "define_string"}
 _OPERATORS = {"-o": "||", "-a": "&&", "=": "=", "!=": "!=", "!": "!"}
 
 
-def dependencies(text: str, option: str) -> str | None:
-    """What an option depends on in a Config.in: the options that its statement names and the ``if`` statements around
-    it, joined by "&&" ("" none); None where the file does not define it.
-
-    A statement with a prompt is preferred to one that defines the option from others.
-    """
-    conditions: list[str] = []
-    found: str | None = None
-    for words in _statements(text):
-        command = words[0]
-        if command == "if":
-            conditions.append(_condition(words[1:]))
-        elif command == "else" and conditions:
-            conditions[-1] = f"!({conditions[-1]})"
-        elif command == "fi" and conditions:
-            conditions.pop()
-        elif (own := _own_dependencies(words, f"CONFIG_{option}")) is not None:
-            parts = [part for part in (*conditions, *own) if part]
-            expression = " && ".join(_grouped(part) if len(parts) > 1 else part for part in parts)
-            if command not in _DEFINED:
-                return expression
-            found = expression if found is None else found
-    return found
+Read = Callable[[str], str | None]
 
 
-def _grouped(part: str) -> str:
-    return f"({part})" if "||" in part and not part.startswith("!(") else part
+class _Reader:
+    def __init__(self, read: Read) -> None:
+        self.read = read
+        self.options: dict[str, list[Definition]] = {}
+        self.choices = 0
+        self.files = 0
+
+    def file(self, path: str, outer: tuple[str, ...] = (), depth: int = 0) -> None:
+        text = self.read(path) if depth < MAX_DEPTH and self.files < MAX_FILES else None
+        if text is None:
+            return
+        self.files += 1
+        conditions = list(outer)
+        for number, words in _statements(text):
+            command = words[0]
+            if command == "if":
+                conditions.append(_condition(words[1:]))
+            elif command == "else" and len(conditions) > len(outer):
+                conditions[-1] = f"!({conditions[-1]})"
+            elif command == "fi" and len(conditions) > len(outer):
+                conditions.pop()
+            elif command == "source" and len(words) > 1:
+                self.file(words[1], tuple(conditions), depth + 1)
+            else:
+                self.statement(words, conditions, f"{path}:{number}")
+
+    def statement(self, words: list[str], conditions: list[str], where: str) -> None:
+        command, arguments = words[0], words[1:]
+        if command == "choice" and len(arguments) > 1:
+            self.choices += 1
+            for word in arguments[1].split():
+                if word.startswith("CONFIG_"):
+                    self.define(word, "bool", conditions, [], where, choice=self.choices)
+        elif command in _DEFINED and arguments:
+            given = [_option(word) for word in arguments[1:2] if word.startswith("$")]
+            self.define(arguments[0], command.removeprefix("define_"), conditions, given, where, prompted=False)
+        elif command in _PROMPTED and len(arguments) > 1:
+            given = [_option(word) for word in arguments[2:]] if command.startswith("dep_") else []
+            self.define(arguments[1], _PROMPTED[command], conditions, given, where)
+
+    def define(
+        self,
+        name: str,
+        kind: str,
+        conditions: list[str],
+        given: list[str],
+        where: str,
+        *,
+        prompted: bool = True,
+        choice: int | None = None,
+    ) -> None:
+        depends = conjunction(*conditions, *given)
+        name = name.removeprefix("CONFIG_")
+        visible = depends if prompted else None
+        self.options.setdefault(name, []).append(Definition(name, where, kind, depends, visible, choice=choice))
 
 
-def _statements(text: str) -> list[list[str]]:
-    """Words of each statement; "then" and what a shell cannot read are left out."""
-    statements = []
-    for line in text.replace("\\\n", " ").splitlines():
+def read_config_in(read: Read, arch: str) -> Definitions:
+    """Every definition that ``arch`` sees. ``read`` gives the text of a file by its path below the tree's root, None
+    where there is none. An option depends on those that its statement names and on the ``if`` statements around it, in
+    the files that include it too."""
+    reader = _Reader(read)
+    reader.file(f"arch/{arch}/config.in")
+    return Definitions({name: tuple(places) for name, places in reader.options.items()}, {})
+
+
+def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, words) of each statement; "then" and what a shell cannot read are left out."""
+    pending, begun = "", 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        begun = begun if pending else number
+        if raw.endswith("\\"):
+            pending += raw[:-1] + " "
+            continue
+        line, pending = pending + raw, ""
         try:
             words = shlex.split(line, comments=True)
         except ValueError:
             continue
         words = [word.rstrip(";") for word in words if word not in ("then", ";")]
         if words:
-            statements.append(words)
-    return statements
-
-
-def _own_dependencies(words: list[str], name: str) -> list[str] | None:
-    """What the statement itself asks for, None where it does not define ``name``."""
-    command, arguments = words[0], words[1:]
-    if command == "choice":
-        return [] if len(arguments) > 1 and name in arguments[1].split() else None
-    if command in _DEFINED:
-        if arguments[:1] != [name]:
-            return None
-        return [_option(word) for word in arguments[1:2] if word.startswith("$")]
-    if command in _PROMPTED and arguments[1:2] == [name]:
-        return [_option(word) for word in arguments[2:]] if command.startswith("dep_") else []
-    return None
+            yield begun, words
 
 
 def _condition(words: list[str]) -> str:

@@ -9,15 +9,19 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.builds import config_in, kconfig, recipe
+from harness.builds import config_in, recipe
 from harness.builds.build_cache import BuildCache, sha256_of
-from harness.builds.build_log import first_error, from_the_root, machine_trouble, warnings
-from harness.builds.kconfig import allconfig_text, check, merged
+from harness.builds.build_log import first_error, machine_trouble, parse_build_log
+from harness.builds.definitions import Definitions
+from harness.builds.kconfig import Translation, allconfig_text, check, translated
+from harness.builds.kconfig_language import read_kconfig
+from harness.builds.warning_record import WarningRecord
 from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Config, Fragment, Kernel
+from harness.model.build_message import BuildMessage
 from harness.model.container import ContainerRequest, ContainerResult, ContainerRunner, Mount
 from harness.model.era import ConfigDialect, Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, UserError
@@ -26,6 +30,8 @@ from harness.model.errors import HarnessError, InfrastructureError, UserError
 RECIPE = 1
 MAX_LOG_BYTES = 32 * 1024 * 1024
 CONFIGURE_SECONDS = 900.0
+MAX_CONFIG_BYTES = 4 * 1024 * 1024  # of one Kconfig file; the largest of a kernel has 100 kB
+MAX_ERRORS = 10  # of a failing build that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,19 @@ class BuildRequest:
     memory_mib: int
     timeout: float = 3 * 3600.0
 
+    def translation(self) -> Translation:
+        """The fragments in the kernel's own words, the era's own extra lines last."""
+        extra = parse_kconfig("\n".join(self.era.kconfig_extra), self.era.where)
+        return translated(self.fragments, self.era.options, dict(self.era.kconfig_left_out), extra)
+
     def requests(self) -> dict[str, str]:
-        """Requested options in the era's names, its own extra lines last."""
-        requests, _ = merged(self.fragments, self.era)
-        requests.update(parse_kconfig("\n".join(self.era.kconfig_extra), self.era.where))
-        return requests
+        """Requested options in the kernel's own names."""
+        return dict(self.translation().requests)
+
+    def former_names(self) -> dict[str, str]:
+        """Every name that an option once had, to today's."""
+        histories = self.era.options.table.histories
+        return {name: history.option for history in histories for name in history.names() - {history.option}}
 
     def make_words(self) -> str:
         """Variables on every make command line, quoted for a shell."""
@@ -71,7 +85,7 @@ class CompiledObject:
 
     path: str
     error: str
-    warnings: tuple[str, ...]
+    warnings: tuple[BuildMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +110,16 @@ def object_of(path: str) -> str | None:
 
 
 class BuildFailed(HarnessError):
-    """The tree does not build: said of the kernel, with the first error line. Never raised for a failing engine."""
+    """The tree does not build: said of the kernel, with the first error line and ``messages``, the first errors with
+    their places. Never raised for a failing engine."""
 
     exit_code = 1
 
-    def __init__(self, what: str, log: Path, error: str) -> None:
+    def __init__(self, what: str, log: Path, error: str, messages: tuple[BuildMessage, ...] = ()) -> None:
         super().__init__(f"{what}: {error}", where=str(log))
         self.log = log
         self.error = error
+        self.messages = messages
 
 
 class KernelBuilder:
@@ -146,18 +162,20 @@ class KernelBuilder:
     def build(self, request: BuildRequest, report: Callable[[str], None]) -> Kernel:
         """The finished kernel.
 
-        ``report`` gets a word on progress now and then. Raises BuildFailed when the compiler refuses the tree,
-        UserError when a requested option was dropped, InfrastructureError when the container failed.
+        ``report`` gets a word on progress now and then. An option that was dropped is told in the kernel's ``config``.
+        Raises BuildFailed when the compiler refuses the tree, InfrastructureError when the container failed.
         """
         kernel = self.cached(request)
         if kernel is not None:
             return kernel
         incremental = (request.out / "vmlinux").is_file()
-        log, marker = self._begin(request)
-        with log.open("wb", buffering=0) as handle:
+        log, marker, record = self._begin(request)
+        with log.open("ab", buffering=0) as handle:
             sink = _Sink(handle.write, report)
             config, config_seconds = self._configure(request, sink, log)
             built = self._container(request, request.build_script(), sink, request.timeout, log)
+        # A build that fails has compiled something too: the next one will not say it again.
+        warnings = self._recorded(record, log, sink)
         if built.exit_code != 0:
             raise self._failed(request, log, "does not build")
         marker.unlink()
@@ -176,6 +194,7 @@ class KernelBuilder:
             seconds=round(config_seconds + built.seconds, 2),
             incremental=incremental,
             cached=False,
+            warnings=warnings,
         )
         files = {"image": image, "log": log, "config": request.out / ".config"}
         for name in ("vmlinux", "System.map"):
@@ -194,9 +213,9 @@ class KernelBuilder:
             if not _OBJECT.match(path) or ".." in path.split("/"):
                 raise UserError(f"{path!r} is not an object below the tree's root", remedy="like mm/rmap.o")
         words, era = request.make_words(), request.era
-        log, marker = self._begin(request)
+        log, marker, record = self._begin(request)
         compiled: list[CompiledObject] = []
-        with log.open("wb", buffering=0) as handle:
+        with log.open("ab", buffering=0) as handle:
             sink = _Sink(handle.write, report)
             config, seconds = self._configure(request, sink, log)
             prepared = self._container(request, recipe.prepare(era, words), sink, request.timeout, log)
@@ -213,38 +232,52 @@ class KernelBuilder:
                         raise InfrastructureError(
                             f"{request.tree} + {request.patches}, {path}: {trouble}", where=str(log)
                         )
-                    error = from_the_root(first_error(told.kept()), path)
+                    error = first_error(told.kept(), path)
                 elif not (request.out / path).is_file():
                     error = "make succeeded but left no such object"
-                lines = tuple(from_the_root(line, path) for line in warnings(told.kept()))
-                compiled.append(CompiledObject(path, error, lines))
+                compiled.append(CompiledObject(path, error, parse_build_log(told.kept(), path).warnings))
+        self._recorded(record, log, sink)
         marker.unlink()
         return CompiledObjects(tuple(compiled), config, log, round(seconds, 2))
 
-    def _begin(self, request: BuildRequest) -> tuple[Path, Path]:
-        """Makes the output folder ready; (log, the marker that stays where a build is killed)."""
+    def configure(self, request: BuildRequest, report: Callable[[str], None]) -> Config:
+        """Configures the tree in its output folder, and builds nothing. Raises as ``build`` does."""
+        log, marker, _ = self._begin(request)
+        with log.open("ab", buffering=0) as handle:
+            config, _ = self._configure(request, _Sink(handle.write, report), log)
+        marker.unlink()
+        return config
+
+    def _begin(self, request: BuildRequest) -> tuple[Path, Path, WarningRecord]:
+        """Makes the output folder ready; (log, the marker that stays where a build is killed, the warnings so far)."""
         request.out.mkdir(parents=True, exist_ok=True)
         self.ccache.mkdir(parents=True, exist_ok=True)
         marker, log, requests = (request.out / f"harness.{name}" for name in ("building", "log", "config"))
         remove_half_made(request.out, marker)
+        record = WarningRecord(request.out, request.source)
+        head = record.begin(log)
         for path in (marker, log, requests):
             # Made anew: a build may have left a link there, and this process has more rights than the container.
             path.unlink(missing_ok=True)
         marker.touch()
+        log.write_bytes(head)
         requests.write_text(allconfig_text(request.requests()))
         requests.chmod(0o644)
-        return log, marker
+        return log, marker, record
+
+    @staticmethod
+    def _recorded(record: WarningRecord, log: Path, sink: _Sink) -> tuple[BuildMessage, ...] | None:
+        """The warnings of everything in the output folder after a build; None where they are not all known."""
+        told = parse_build_log(log.read_bytes())
+        return record.finish(told if sink.left > 0 else replace(told, left_out=told.left_out + 1))
 
     def _configure(self, request: BuildRequest, sink: _Sink, log: Path) -> tuple[Config, float]:
-        """(What was obtained, seconds). Raises BuildFailed, UserError where a requested option was dropped."""
+        """(What was obtained, seconds). Raises BuildFailed."""
         script = recipe.configure(request.era, request.make_words())
         done = self._container(request, script, sink, CONFIGURE_SECONDS, log)
         if done.exit_code != 0:
             raise self._failed(request, log, "configuration failed")
-        config = obtained_config(request)
-        if config.dropped:
-            raise dropped_error(request, config)
-        return config, done.seconds
+        return obtained_config(request), done.seconds
 
     def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float, log: Path) -> ContainerResult:
         """Runs one step; one that was ended from outside says nothing of the tree (InfrastructureError)."""
@@ -319,7 +352,9 @@ class KernelBuilder:
 
 
 def _failure(request: BuildRequest, log: Path, what: str = "does not build") -> BuildFailed:
-    return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(log.read_bytes()))
+    text = log.read_bytes()
+    errors = parse_build_log(text).errors[:MAX_ERRORS]
+    return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(text), errors)
 
 
 def _hand_over(folder: Path, user: int, group: int) -> None:
@@ -369,60 +404,31 @@ def remove_half_made(out: Path, marker: Path) -> None:
 
 
 def obtained_config(request: BuildRequest) -> Config:
-    """Requested against obtained, with reasons looked up in the tree's Kconfig files where something was dropped."""
+    """Requested against obtained, with reasons looked up in the tree's own files where something was dropped."""
     path = request.out / ".config"
     if not path.is_file():
         raise InfrastructureError("the configuration step left no .config", where=str(path))
     text = path.read_text("utf-8", "replace")
     obtained = parse_kconfig("\n".join(line for line in text.splitlines() if "CONFIG_" in line), str(path))
-    requests = request.requests()
-    first = check(requests, obtained, {})
-    if not first.dropped:
+    translation = request.translation()
+    first = check(translation.requests, obtained, translation=translation)
+    if all(dropped.kind.by_history for dropped in first.dropped):
         return first
-    options = [d.name for d in first.dropped]
-    if request.era.dialect is ConfigDialect.CONFIGURE:
-        return check(requests, obtained, config_in_dependencies(request.source, request.era.arch, options))
-    return check(requests, obtained, kconfig_dependencies(request.source, options))
+    return check(translation.requests, obtained, tree_definitions(request), translation, request.former_names())
 
 
-def kconfig_dependencies(source: Path, options: Sequence[str]) -> dict[str, str]:
-    """What each option that the tree defines depends on; reads every Kconfig file, so only for the error path."""
-    found: dict[str, str] = {}
-    for path in sorted(source.rglob("Kconfig*")):
-        if not path.is_file() or path.is_symlink():
-            continue
-        text = path.read_text("utf-8", "replace")
-        for option in options:
-            if option not in found and re.search(rf"^\s*(menu)?config\s+{re.escape(option)}\s*$", text, re.M):
-                expression = kconfig.dependencies(text, option)
-                if expression is not None:
-                    found[option] = expression
-    return found
+def tree_definitions(request: BuildRequest) -> Definitions:
+    """What the tree's configuration files define for the era's architecture. Takes a second or two."""
 
+    def read(name: str) -> str | None:
+        path = request.source / name
+        try:
+            # A patch can make a link of a file: nothing outside the tree is read.
+            if path.is_file() and path.resolve().is_relative_to(request.source.resolve()):
+                return path.read_bytes()[:MAX_CONFIG_BYTES].decode("utf-8", "replace")
+        except OSError:
+            pass
+        return None
 
-def config_in_dependencies(source: Path, arch: str, options: Sequence[str]) -> dict[str, str]:
-    """As ``kconfig_dependencies``, from the files that scripts/Configure reads for ``arch``."""
-    found: dict[str, str] = {}
-    for path in sorted(source.rglob("[Cc]onfig.in")):
-        inside = path.relative_to(source).parts
-        if not path.is_file() or path.is_symlink() or (inside[0] == "arch" and inside[1] != arch):
-            continue
-        text = path.read_text("utf-8", "replace")
-        for option in options:
-            if option not in found and f"CONFIG_{option}" in text:
-                expression = config_in.dependencies(text, option)
-                if expression is not None:
-                    found[option] = expression
-    return found
-
-
-def dropped_error(request: BuildRequest, config: Config) -> UserError:
-    """The error that names every dropped option on one line."""
-    told = "; ".join(f"CONFIG_{d.name}={d.wanted} became {d.got} ({d.reason})" for d in config.dropped[:8]) + (
-        "; ..." if len(config.dropped) > 8 else ""
-    )
-    return UserError(
-        f"{request.tree} + {request.patches}: {len(config.dropped)} requested option(s) dropped: {told}",
-        where=", ".join(f.where for f in request.fragments) + f", {request.era.where}",
-        remedy="mend the fragment, or the era's kconfig_names",
-    )
+    language = config_in.read_config_in if request.era.dialect is ConfigDialect.CONFIGURE else read_kconfig
+    return language(read, request.era.arch)

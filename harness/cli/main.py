@@ -18,6 +18,8 @@ VERBS = {
     "series": "series",
     "tree": "tree",
     "toolchain": "toolchain",
+    "config": "config",
+    "era": "era",
     "show": "show",
     "runs": "show",
     "report": "report",

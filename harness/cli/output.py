@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
+from harness.model.finding import CONSOLE, KERNEL_LOG
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
@@ -28,6 +30,7 @@ __all__ = [
     "safe",
     "show_application",
     "show_applied",
+    "show_cell",
     "show_comparison",
     "show_conflicts",
     "show_plan",
@@ -46,6 +49,20 @@ def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def show_summary(summary: RunSummary) -> None:
     """A run's tables and conclusion."""
     tables.show(sys.stdout, tables.run_result(summary))
+
+
+def show_cell(result: CellResult) -> None:
+    """A cell's outcome, its findings, and where its files are."""
+    click.echo(f"cell {result.key}\n{result.outcome}{f': {safe(result.reason)}' if result.reason else ''}")
+    reached = f", user space after {result.user_space:.1f} s" if result.user_space is not None else ""
+    click.echo(f"{result.seconds:.1f} s{reached}{f', {safe(result.guest)}' if result.guest else ''}\n")
+    if result.findings:
+        tables.show(sys.stdout, tables.findings_table(result.findings))
+    rows = [(CONSOLE, result.console), ("report", result.report)]
+    if result.kernel_log:
+        rows.append((f"{KERNEL_LOG} (from guest RAM)", result.kernel_log))
+    print_rows(("file", "path"), rows)
+    click.echo(f"\nrepeat it: harness repro {result.key[:16]}")
 
 
 def show_comparison(value: Comparison) -> None:
@@ -122,8 +139,8 @@ def write_comparison(workshop: Workshop, value: Comparison) -> Path:
 def report_context(workshop: Workshop, summary: RunSummary | None = None) -> ReportContext:
     """How a report reads consoles, and what it says of the series beside the run's own rows."""
 
-    def excerpt(cell: str, first: int, last: int) -> list[str]:
-        path = workshop.store.cell_folder(cell) / "console"
+    def excerpt(cell: str, artefact: str, first: int, last: int) -> list[str]:
+        path = workshop.store.cell_folder(cell) / (KERNEL_LOG if artefact == KERNEL_LOG else CONSOLE)
         try:
             with path.open("rb") as handle:
                 return [

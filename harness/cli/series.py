@@ -73,7 +73,7 @@ def _show(series: Series, as_json: bool) -> None:
 def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail: str | None) -> int:
     """The series' facts, then its patches for each tree. Exit code 3 where they can be had for none."""
     failed = 0
-    click.echo(f"{safe(spec.title)}\n{safe(spec.posted)}, {safe(', '.join(spec.lists))}; {spec.patches} patches")
+    click.echo(f"{safe(spec.title)}\n{safe(', '.join((spec.posted, *spec.lists)))}; {spec.patches} patches")
     if spec.message_ids:
         click.echo(f"cover: {safe(spec.message_ids[0])}")
     places = series_trees(spec, [tree] if tree else [], workshop)

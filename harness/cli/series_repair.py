@@ -122,7 +122,7 @@ def _compile(tree: str, series: Series, done: Sequence[RepairedPatch]) -> int:
         told = f"does not compile: {safe(one.after)}" if one.after else "compiles"
         click.echo(f"{one.path}  {told}" + (f" (nor without the patches: {safe(one.before)})" if one.before else ""))
         for warning in one.warnings:
-            click.echo(f"  new warning: {safe(warning)}")
+            click.echo(f"  new warning: {safe(str(warning))}")
     return int(any(one.is_broken for one in compiled))
 
 

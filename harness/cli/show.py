@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from datetime import datetime
 
 import click
 
-from harness.cli.output import print_rows, show_summary
+from harness.cli.output import print_rows, show_cell, show_summary
+from harness.model.cell import Outcome
+from harness.reports.run_json import cell_object, run_object
 from harness.reports.terminal import listener_for
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
+
+_CELL = re.compile(r"[0-9a-f]{8,64}")
 
 
 @click.command("runs")
@@ -28,15 +34,28 @@ def runs_command(series: str | None) -> int:
 
 
 @click.command("show")
-@click.argument("run", default="last")
-def show_command(run: str) -> int:
+@click.argument("run", default="last", metavar="[RUN|CELL]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every warning of the builds.")
+def show_command(run: str, as_json: bool) -> int:
     """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
 
-    A run without an end is shown as far as it got, with exit code 4.
+    A run without an end is shown as far as it got, with exit code 4. The beginning of a cell's key (8 or more digits,
+    as a run's report gives it) shows that cell: outcome, findings, and where its console, its report and, of a kernel
+    that died, its log from guest RAM are; exit code 1 where it has findings.
     """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
+        if _CELL.fullmatch(run) and not any(row.id.startswith(run) for row in workshop.store.runs()):
+            result = workshop.store.find_cell(run)
+            if as_json:
+                click.echo(json.dumps(cell_object(result)))
+            else:
+                show_cell(result)
+            return 1 if result.outcome is Outcome.FINDING else 0
         summary = summarize(workshop.store, workshop.store.run(run))
-    show_summary(summary)
+    if as_json:
+        click.echo(json.dumps(run_object(summary)))
+    else:
+        show_summary(summary)
     code = summary.run.exit_code
     return 4 if summary.run.finished is None or code is None else code

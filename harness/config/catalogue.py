@@ -16,6 +16,7 @@ from harness.config.kernel_files import (
     load_toolchain,
 )
 from harness.config.layout import Layout
+from harness.config.option_file import load_option_table
 from harness.config.series_file import load_series_spec
 from harness.config.tree_file import load_tree
 from harness.config.user_settings import Settings
@@ -24,11 +25,13 @@ from harness.model.build import Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Toolchain
 from harness.model.errors import UserError
+from harness.model.option import OptionsOf, OptionTable
 from harness.model.series import SeriesSpec
 from harness.model.tree import Fixup, Tree
 from harness.model.version import KernelVersion
 
 T = TypeVar("T")
+USUAL_FRAGMENTS = ("boot", "mm", "debug")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,16 @@ class Catalogue:
         return self._names(self.layout.configs / "eras", ".yaml")
 
     def era_of(self, tree: Tree) -> Era:
-        """The tree's era: the one it names, else the only one whose versions it belongs to. Raises UserError."""
+        """The tree's era, with the options of its version: the one it names, else the only one whose versions it
+        belongs to. Raises UserError."""
+        era = self._era_of(tree)
+        return replace(era, options=OptionsOf(self.option_table(), tree.kernel_version, era.arch))
+
+    def option_table(self) -> OptionTable:
+        """The history of configuration options."""
+        return load_option_table(sorted((self.layout.configs / "kconfig").glob("*.yaml")))
+
+    def _era_of(self, tree: Tree) -> Era:
         if tree.era is not None:
             return self.era(tree.era)
         eras = [self.era(name) for name in self.era_names()]
@@ -102,12 +114,23 @@ class Catalogue:
         return self._load("toolchain", self.layout.configs / "toolchains", ".yaml", name, load_toolchain)
 
     def fragment(self, name: str) -> Fragment:
-        """The configuration fragment by name."""
+        """The configuration fragment by name, or by the path of its file."""
+        path = Path(name)
+        if path.suffix == ".config" and (path.is_file() or len(path.parts) > 1):
+            return load_fragment(path)
         return self._load("kconfig fragment", self.layout.configs / "kconfig", ".config", name, load_fragment)
 
     def fragment_names(self) -> list[str]:
         """Names of all configuration fragments."""
         return self._names(self.layout.configs / "kconfig", ".config")
+
+    def usual_fragments(self) -> tuple[Fragment, ...]:
+        """What a kernel is configured with where no series says otherwise: USUAL_FRAGMENTS, or all where none of those
+        is there."""
+        names = self.fragment_names()
+        return tuple(self.fragment(name) for name in USUAL_FRAGMENTS if name in names) or tuple(
+            self.fragment(name) for name in names
+        )
 
     def stressor_names(self) -> list[str]:
         """Names of all stressors."""

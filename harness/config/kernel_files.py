@@ -53,7 +53,7 @@ class FixupsSchema(Schema):
 
 
 class EraSchema(Schema):
-    """Keys of an era file; see harness.model.era.Era. ``kconfig_absent``: today's names that the era does not have."""
+    """Keys of an era file; see harness.model.era.Era."""
 
     name: str
     summary: str = ""
@@ -68,8 +68,7 @@ class EraSchema(Schema):
     cpu: str
     boot_args: list[str] = Field(default_factory=list)
     qemu_args: list[str] = Field(default_factory=list)
-    kconfig_names: dict[str, str] = Field(default_factory=dict)
-    kconfig_absent: list[str] = Field(default_factory=list)
+    kconfig_left_out: dict[str, str] = Field(default_factory=dict)
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
     root: RootKind = RootKind.INITRAMFS_GZ
@@ -151,7 +150,6 @@ class InitramfsSchema(Schema):
 def load_era(path: Path) -> Era:
     """The era that ``path`` defines. Raises UserError."""
     s = read_yaml(path, EraSchema)
-    names = s.kconfig_names | dict.fromkeys(s.kconfig_absent, "")
     return Era(
         name=s.name,
         versions=VersionRange(s.since, s.until),
@@ -162,7 +160,7 @@ def load_era(path: Path) -> Era:
         machine=s.machine,
         cpu=s.cpu,
         boot_args=tuple(s.boot_args),
-        kconfig_names=tuple(names.items()),
+        kconfig_left_out=tuple(s.kconfig_left_out.items()),
         kconfig_extra=tuple(s.kconfig_extra),
         make_vars=tuple(s.make_vars.items()),
         qemu_args=tuple(s.qemu_args),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 from pathlib import Path
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.errors import UserError
-from harness.model.series import SeriesSpec, SeriesTree
+from harness.model.series import SeriesCommit, SeriesCommits, SeriesSpec, SeriesTree
+
+TREE_ID = r"^[0-9a-f]{40}$"
 
 
 class SeriesTreeSchema(Schema):
@@ -27,6 +30,33 @@ class RequirementSchema(Schema):
     reason: str
 
 
+class CommitSchema(Schema):
+    """A commit by the git tree id of its content, by its subject, or by both."""
+
+    tree: str | None = Field(default=None, pattern=TREE_ID)
+    subject: str = ""
+
+    @model_validator(mode="after")
+    def _known(self) -> CommitSchema:
+        if not self.tree and not self.subject:
+            raise ValueError("a commit is known by tree, subject, or both")
+        return self
+
+
+class CommitsSchema(Schema):
+    """Commits of a tree's history, one after the other; see harness.model.series.SeriesCommits."""
+
+    of: str
+    parent: str | None = Field(default=None, pattern=TREE_ID)
+    revisions: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][^\s.]*(?:\.[^\s.]+)*\.\.[A-Za-z0-9_]\S*$")
+    list: builtins.list[CommitSchema] = Field(min_length=1, max_length=4096)
+
+    def commits(self) -> SeriesCommits:
+        """As the model's value."""
+        listed = tuple(SeriesCommit(commit.tree or "", commit.subject) for commit in self.list)
+        return SeriesCommits(self.of, self.parent or "", listed, self.revisions or "")
+
+
 class SeriesSchema(Schema):
     """Keys of a series file; see harness.model.series.SeriesSpec."""
 
@@ -38,6 +68,7 @@ class SeriesSchema(Schema):
     message_ids: list[str] = Field(default_factory=list)
     archive: str | None = None
     mail: list[str] = Field(default_factory=list)
+    commits: CommitsSchema | None = None
     trees: list[SeriesTreeSchema]
     kconfig: list[str] = Field(min_length=1)
     requires: list[RequirementSchema] = Field(default_factory=list)
@@ -48,6 +79,10 @@ def load_series_spec(folder: Path) -> SeriesSpec:
     """What ``folder``/series.yaml says. Raises UserError; a port or mail outside ``folder`` is refused."""
     path = folder / "series.yaml"
     s = read_yaml(path, SeriesSchema)
+    if s.commits and (s.message_ids or s.mail or s.archive):
+        raise UserError("commits, or mail with its message ids, not both", where=str(path))
+    if s.commits and len(s.commits.list) != s.patches:
+        raise UserError(f"{len(s.commits.list)} commits are listed, {s.patches} patches said", where=str(path))
 
     def inside(name: str, what: str) -> str:
         resolved = (folder / name).resolve()
@@ -74,6 +109,7 @@ def load_series_spec(folder: Path) -> SeriesSpec:
         stressors=tuple(s.stressors),
         summary=s.summary,
         mail=tuple(inside(name, f"mail {name}") for name in s.mail),
+        commits=s.commits.commits() if s.commits else None,
     )
 
 

@@ -277,6 +277,12 @@ def program_counter(message: str, resolve: Resolve | None = None) -> Frame | Non
     return Frame(named[0].function, True) if named else None
 
 
+def is_program_counter(message: str) -> bool:
+    """Whether a line says where the kernel was; a call of NULL leaves it at an address without a name."""
+    found = _COUNTER.match(message)
+    return found is not None and not re.match(r"\s{0,4}00(?:33|23|73|1b|2b):", message[found.end() :])
+
+
 def key_function(candidates: Iterable[str]) -> str | None:
     """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing."""
     helper: str | None = None

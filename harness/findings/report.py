@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 
 from harness.findings.body import AFTER_END, body_of
 from harness.findings.console import Line
-from harness.findings.frames import Frame, Resolve, entries, is_entry_line, is_plumbing, key_function, program_counter
+from harness.findings.frames import (
+    Frame,
+    Resolve,
+    entries,
+    is_entry_line,
+    is_plumbing,
+    is_program_counter,
+    key_function,
+    program_counter,
+)
 from harness.findings.splats import DEATHS, END_PANIC, END_TRACE, Key, Splat
 from harness.model.finding import Finding, Severity
 
@@ -59,6 +68,7 @@ class Report:
         self.in_other_trace = False
         self.trace_seen = False
         self.address_seen = False
+        self.counter_seen = False
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
@@ -143,6 +153,7 @@ class Report:
         if counter is not None:
             self.places.append(("pc", counter))
             return True
+        self.counter_seen = self.counter_seen or is_program_counter(message)
         if _INTERRUPT_ENDS.search(message):
             self._take_entries(message, resolve, after_interrupt=True)
             return True
@@ -250,7 +261,12 @@ class Report:
         if key is Key.LOCK:
             yield from self._trusted(("lock", "loose"))
         if key is Key.INSTRUCTION:
-            yield from [frame.function for where, frame in self.places if where == "pc"][:1]
+            counters = [frame.function for where, frame in self.places if where == "pc"]
+            yield from counters[:1]
+            if self.counter_seen and not counters:
+                # A call of nowhere: its return address is the first on the stack, and as nothing there has made a
+                # frame, unwinders by frame pointers mark it with "?".
+                yield from [frame.function for where, frame in self.places if where == "trace"][:1]
         if key is Key.INTERRUPTED:
             yield from self._interrupted()
         yield from self._trusted(("trace",)) or self._trusted(("loose",))
@@ -285,7 +301,8 @@ class Report:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
         if self.dies:
-            has_trace = has_trace and (self.address_seen or any(where == "pc" for where, _ in self.places))
+            has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
+            has_trace = has_trace and (self.address_seen or has_counter)
         return Finding(
             kind=splat.kind,
             title=title[:MAX_TITLE],

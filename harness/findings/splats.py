@@ -319,6 +319,22 @@ SPLATS: tuple[Splat, ...] = (
         is_death=True,
         continues=frozenset({"oops"}),
     ),
+    Splat(
+        "early-exception",
+        "exception before traps are set up",
+        Severity.FATAL,
+        _p(
+            r"PANIC: early exception|BUG: Int \d{1,3}: CR2|"
+            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)"
+        ),
+        Key.INSTRUCTION,
+        "x86-64 2.6.11 on 'PANIC: early'; i386 'Unknown interrupt' (2.5: again and again), 'Int' from 2.6.24 on",
+        leads=(b"PANIC: early", b"Unknown interrupt"),
+        words=(b"BUG",),
+        needs_trace=False,
+        ends=_p(r"Unknown interrupt"),
+        patience=8,
+    ),
     # --- panics that name their own cause ----------------------------------------------------------------------------
     Splat(
         "stack-corruption",

@@ -5,7 +5,6 @@ The only place that starts QEMU.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import hashlib
@@ -16,26 +15,34 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from harness.guests.kernel_log import LogUnreadable, Read, recover_log
+from harness.guests.kernel_symbols import KernelSymbols, read_symbols
+from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, Monitor, QemuStuck
 from harness.model.errors import InfrastructureError
+from harness.model.finding import KERNEL_LOG
 from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
-QMP_SECONDS = 3.0  # a QEMU that is alive answers in milliseconds
+HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
+# Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
+# before 2.6.25) is answered with the list of those it does.
+SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """Everything of one boot but where its logs go. ``append`` is the whole kernel command line."""
+    """Everything of one boot but where its logs go. ``append`` is the whole kernel command line, ``vmlinux`` the linked
+    kernel with symbols, where it is at hand: a dead guest's log is found by it."""
 
     qemu: str
     kernel: Path
@@ -43,6 +50,7 @@ class Boot:
     spec: GuestSpec
     accelerator: Accelerator
     append: tuple[str, ...]
+    vmlinux: Path | None = None
 
 
 class ConsoleWatch(Protocol):
@@ -151,12 +159,15 @@ def run_guest(
 ) -> GuestResult:
     """Boots the guest and stays until it powers off, dies, hangs or is too long.
 
-    ``folder`` must be empty; it keeps ``console`` and ``report``. ``progress`` gets the stressor's progress lines. A
-    QEMU that fails to start or is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises
-    InfrastructureError only when QEMU cannot be run at all.
+    ``folder`` must be empty; it keeps ``console`` and ``report``, and ``kernel-log`` of a guest that did not end in
+    good order, where it could be read. ``progress`` gets the stressor's progress lines. A QEMU that fails to start or
+    is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises InfrastructureError only when QEMU cannot be
+    run at all.
     """
     # Socket paths are limited to 107 bytes (unix(7)): QEMU runs in the folder and gets short names.
-    arguments = command_line(boot)
+    # -no-shutdown (since 6.0 also -action shutdown=pause): a guest that ends stays as it is, and can be looked at,
+    # until it is ended here. Not part of the machine, so not of the line that people are given.
+    arguments = [*command_line(boot), "-no-shutdown"]
     folder.mkdir(parents=True, exist_ok=True)
     stderr = folder / "qemu.stderr"
     started = time.monotonic()
@@ -174,7 +185,7 @@ def run_guest(
     except OSError as error:
         raise InfrastructureError(f"{boot.qemu} cannot be run: {error.strerror}") from error
     try:
-        return _watch_guest(process, folder, limits, watch, progress, cancelled, started)
+        return _watch_guest(process, boot, folder, limits, watch, progress, cancelled, started)
     finally:
         _stop(process)
         for name in ("console.sock", "report.sock", "qmp.sock"):
@@ -187,8 +198,21 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@dataclass
+class _Watched:
+    """What was seen of a guest until it ended or was ended."""
+
+    end: GuestEnd = GuestEnd.POWER_OFF
+    detail: str = ""
+    user_space: float | None = None
+    crashed_at: float | None = None
+    done: bool = False
+    kernel_log: str = ""
+
+
 def _watch_guest(
     process: subprocess.Popen[bytes],
+    boot: Boot,
     folder: Path,
     limits: GuestLimits,
     watch: ConsoleWatch,
@@ -197,102 +221,162 @@ def _watch_guest(
     started: float,
 ) -> GuestResult:
     console, report = _Tail(folder / "console"), _Tail(folder / "report")
-    user_space: float | None = None
-    crashed_at: float | None = None
     last_byte = started
     partial = b""
-    end, detail = GuestEnd.POWER_OFF, ""
-    done_seen = False
-    while True:
-        exited = process.poll() is not None
-        now = time.monotonic()
-        said, told = console.read(), report.read()
-        if said or told:
-            last_byte = now
-        if said and watch.feed(said) and crashed_at is None:
-            crashed_at = now
-        if told:
-            partial += told
-            *lines, partial = partial.split(b"\n")
-            partial = partial[-4096:]
-            for line in map(bytes.strip, lines):
-                if user_space is None and line.startswith(USER_SPACE):
-                    user_space = now - started
-                done_seen = done_seen or line.startswith(DONE)
-                if line.startswith(PROGRESS):
-                    progress(line[len(PROGRESS) : 200].decode("ascii", "replace"))
-        if exited and not said and not told:
-            break
-        if exited:
-            continue
-        if cancelled():
-            end, detail = GuestEnd.QEMU_FAILED, "stopped by the user"
-            break
-        if max(console.size, report.size) > limits.console_bytes:
-            end, detail = GuestEnd.FLOODED, f"more than {limits.console_bytes} bytes on one port"
-            break
-        if crashed_at is not None and now - crashed_at > limits.after_crash and now - last_byte > 2.0:
-            end = GuestEnd.CRASHED
-            break
-        over = now - started > limits.wall
-        if over or now - last_byte > limits.silence:
-            end = GuestEnd.WALL_LIMIT if over else GuestEnd.HUNG
-            detail = f"no end within {limits.wall:.0f} s" if over else f"silent for {limits.silence:.0f} s"
-            if crashed_at is not None:
-                end, detail = GuestEnd.CRASHED, ""
+    seen = _Watched()
+    with Monitor(folder / "qmp.sock") as monitor:
+        while True:
+            exited = process.poll() is not None
+            ended = monitor.ended
+            now = time.monotonic()
+            said, told = console.read(), report.read()
+            if said or told:
+                last_byte = now
+            if said and watch.feed(said) and seen.crashed_at is None:
+                seen.crashed_at = now
+            if told:
+                partial += told
+                *lines, partial = partial.split(b"\n")
+                partial = partial[-4096:]
+                for line in map(bytes.strip, lines):
+                    if seen.user_space is None and line.startswith(USER_SPACE):
+                        seen.user_space = now - started
+                    seen.done = seen.done or line.startswith(DONE)
+                    if line.startswith(PROGRESS):
+                        progress(line[len(PROGRESS) : 200].decode("ascii", "replace"))
+            if (exited or ended) and not said and not told:
                 break
-            try:
-                detail += "; " + _autopsy(folder, limits, console, watch)
-            except QemuStuck as stuck:
-                end, detail = GuestEnd.QEMU_FAILED, f"{detail}, and {stuck}"
-            break
-        time.sleep(POLL_SECONDS)
-    seconds = time.monotonic() - started
-    if end is GuestEnd.POWER_OFF:
-        code = process.returncode
-        if code != 0:
-            words = (folder / "qemu.stderr").read_bytes()[-500:].decode("utf-8", "replace").strip().splitlines()
-            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-            end, detail = GuestEnd.QEMU_FAILED, f"QEMU ended with {how}" + (f": {words[-1]}" if words else "")
-        elif crashed_at is not None and not done_seen:
-            end = GuestEnd.CRASHED
+            if exited or ended:
+                continue
+            if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled):
+                break
+            monitor.wait(POLL_SECONDS)
+        seconds = time.monotonic() - started
+        try:
+            if ended is not None:
+                _read_end(seen, ended)
+            elif exited:
+                _read_exit(seen, process.returncode, folder)
+            elif seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+                seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
+            if not exited and _is_death(seen):
+                _post_mortem(seen, boot, folder, monitor)
+        except QemuStuck as stuck:
+            seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
+            # What a guest said, or how it ended, stays true; only silence may be QEMU's own.
+            if seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+                seen.end = GuestEnd.QEMU_FAILED
     return GuestResult(
-        end=end,
+        end=seen.end,
         seconds=round(seconds, 2),
-        user_space=user_space,
+        user_space=seen.user_space,
         console_path=str(folder / "console"),
         report_path=str(folder / "report"),
-        detail=detail,
+        detail=seen.detail,
+        kernel_log_path=seen.kernel_log,
     )
 
 
-def _autopsy(folder: Path, limits: GuestLimits, console: _Tail, watch: ConsoleWatch) -> str:
-    """SysRq dumps of blocked tasks and of all CPUs through the serial break; needs nothing of the guest but an
-    interrupt. Returns how it went; the dump itself is in the console log."""
+def _limits_say(
+    seen: _Watched,
+    limits: GuestLimits,
+    started: float,
+    last_byte: float,
+    port_bytes: int,
+    cancelled: Callable[[], bool],
+) -> bool:
+    """Whether the guest is to be ended; sets the end."""
+    now = time.monotonic()
+    over, silent = now - started > limits.wall, now - last_byte > limits.silence
+    if cancelled():
+        seen.end, seen.detail = GuestEnd.QEMU_FAILED, "stopped by the user"
+    elif port_bytes > limits.console_bytes:
+        seen.end, seen.detail = GuestEnd.FLOODED, f"more than {limits.console_bytes} bytes on one port"
+    elif seen.crashed_at is not None and (
+        over or silent or (now - seen.crashed_at > limits.after_crash and now - last_byte > 2.0)
+    ):
+        seen.end = GuestEnd.CRASHED
+    elif seen.done and now - last_byte > HALTED_SECONDS:
+        # A machine of 2.5 that cannot be switched off stays there, halted.
+        seen.end, seen.detail = GuestEnd.POWER_OFF, "halted when it was done"
+    elif over:
+        seen.end, seen.detail = GuestEnd.WALL_LIMIT, f"no end within {limits.wall:.0f} s"
+    elif silent:
+        seen.end, seen.detail = GuestEnd.HUNG, f"silent for {limits.silence:.0f} s"
+    else:
+        return False
+    return True
+
+
+def _read_end(seen: _Watched, reason: str) -> None:
+    """The guest ended by itself, and QEMU, which is still there, says how.
+
+    What init says on its port decides first: kernels of 2.5 cannot switch a machine off and end by a reset.
+    """
+    if reason.startswith("host-"):
+        seen.end, seen.detail = GuestEnd.QEMU_FAILED, f"QEMU was told to end ({reason})"
+    elif seen.done:
+        seen.end = GuestEnd.POWER_OFF
+    elif seen.crashed_at is not None:
+        seen.end = GuestEnd.CRASHED
+    elif reason == GUEST_PANIC:
+        seen.end, seen.detail = GuestEnd.CRASHED, "the guest told QEMU of a panic"
+    elif reason == GUEST_SHUTDOWN:
+        seen.end, seen.detail = GuestEnd.POWER_OFF, "the guest switched itself off"
+    else:
+        seen.end, seen.detail = GuestEnd.RESET, "the guest reset itself"
+
+
+def _read_exit(seen: _Watched, code: int, folder: Path) -> None:
+    """QEMU is gone. It was asked to stay, so it either failed or has no monitor to tell an end with."""
+    if code != 0:
+        words = (folder / "qemu.stderr").read_bytes()[-500:].decode("utf-8", "replace").strip().splitlines()
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        seen.end, seen.detail = GuestEnd.QEMU_FAILED, f"QEMU ended with {how}" + (f": {words[-1]}" if words else "")
+    elif seen.crashed_at is not None and not seen.done:
+        seen.end = GuestEnd.CRASHED
+
+
+def _is_death(seen: _Watched) -> bool:
+    """Whether the kernel has something left to say: it did not end in good order."""
+    if seen.end is GuestEnd.POWER_OFF:
+        return not seen.done
+    return seen.end in (GuestEnd.CRASHED, GuestEnd.RESET, GuestEnd.HUNG, GuestEnd.WALL_LIMIT)
+
+
+def _sysrq(
+    monitor: Monitor, folder: Path, limits: GuestLimits, console: _Tail, watch: ConsoleWatch, in_user_space: bool
+) -> str:
+    """SysRq dumps through the serial break; needs nothing of the guest but an interrupt. Returns how it went; the
+    dump itself is in the console log. Raises QemuStuck."""
     before = console.size
     try:
-        with _QmpBreak(folder / "qmp.sock") as qmp, socket.socket(socket.AF_UNIX) as serial:
-            status = qmp.status()
-            if status != "running":
-                raise QemuStuck(f"QEMU's own state is {status!r}")
+        monitor.need()
+        status = monitor.status()
+        if status != "running":
+            raise QemuStuck(f"QEMU's own state is {status!r}")
+        with socket.socket(socket.AF_UNIX) as serial:
             serial.settimeout(2.0)
             _connect(serial, folder / "console.sock")
             serial.setblocking(False)
-            for key in (b"w", b"l", b"t"):
-                qmp.send_break("console")
+            for key in SYSRQ_KEYS:
+                monitor.send_break("console")
                 time.sleep(0.2)
                 with contextlib.suppress(OSError):
                     serial.send(key)
-                deadline = time.monotonic() + limits.autopsy / 3
-                while time.monotonic() < deadline:
+                deadline = time.monotonic() + limits.autopsy / len(SYSRQ_KEYS)
+                while time.monotonic() < deadline and monitor.ended is None:
                     with contextlib.suppress(BlockingIOError):
                         serial.recv(1 << 16)  # what nobody reads would block the guest's port
                     watch.feed(console.read())
-                    time.sleep(0.05)
+                    monitor.wait(0.05)
     except (OSError, ValueError) as error:
         return f"no SysRq dump: {error}"
     grown = console.size - before
-    return f"SysRq dump of {grown} bytes" if grown > 200 else "no answer to SysRq: interrupts are off or it is dead"
+    if grown > 200:
+        return f"SysRq dump of {grown} bytes"
+    # A serial port takes no interrupts until somebody opens it.
+    return "no answer to SysRq" + (": interrupts are off or it is dead" if in_user_space else "")
 
 
 def _connect(sock: socket.socket, path: Path) -> None:
@@ -304,58 +388,56 @@ def _connect(sock: socket.socket, path: Path) -> None:
         os.close(handle)
 
 
-class QemuStuck(Exception):
-    """QEMU itself is not at work: its guest's silence says nothing of the kernel."""
+def _post_mortem(seen: _Watched, boot: Boot, folder: Path, monitor: Monitor) -> None:
+    """Reads where the CPUs stand and the kernel's log out of the guest; what came of it is added to the detail.
+    Raises QemuStuck."""
+    told = [seen.detail] if seen.detail else []
+    try:
+        monitor.need()
+        if monitor.ended is None:
+            monitor.stop()
+        counters = monitor.program_counters()
+        if boot.vmlinux is None:
+            told += _places(counters, None)
+        else:
+            try:
+                symbols = read_symbols(boot.vmlinux)
+            except (OSError, ValueError) as error:
+                told += [*_places(counters, None), f"no log from guest RAM: {error}"]
+            else:
+                told += _places(counters, symbols)
+                log = recover_log(symbols, _reader(monitor, folder), monitor.memory_bytes())
+                if log.text:
+                    path = folder / KERNEL_LOG
+                    path.write_bytes(log.text)
+                    seen.kernel_log = str(path)
+                told.append(f"log of {log.lines} lines from guest RAM")
+    except LogUnreadable as error:
+        told.append(f"no log from guest RAM: {error}")
+    except OSError as error:
+        told.append(f"guest RAM cannot be read: {error}")
+    seen.detail = "; ".join(told)
 
 
-class _QmpBreak:
-    """Just enough of QMP to send a serial break; a QEMU that does not answer in time is an OSError."""
+def _places(counters: Sequence[int], symbols: KernelSymbols | None) -> list[str]:
+    """One remark on where the CPUs stand, the first few of them."""
+    words = []
+    for cpu, counter in enumerate(counters[:8]):
+        place = symbols.place_of(counter) if symbols else None
+        words.append(f"CPU {cpu} in {place[0]}+{place[1]:#x}" if place else f"CPU {cpu} at {counter:#x}")
+    return [", ".join(words)] if words else []
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
-    def __enter__(self) -> _QmpBreak:
-        from qemu.qmp import QMPClient
-
-        self._folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        self._loop = asyncio.new_event_loop()
-        self._client = QMPClient("harness")
+def _reader(monitor: Monitor, folder: Path) -> Read:
+    def read(physical: int, size: int) -> bytes:
+        part = folder / "memory.part"
         try:
-            self._answer(self._client.connect(f"/proc/self/fd/{self._folder}/{self.path.name}"))
-        except TimeoutError as error:
-            self.__exit__()
-            raise QemuStuck("QEMU's monitor does not answer") from error
-        except Exception as error:
-            self.__exit__()
-            raise OSError(f"QMP does not answer: {error or type(error).__name__}") from error
-        return self
+            monitor.save_memory(physical, size, part.name)
+            return part.read_bytes()
+        finally:
+            part.unlink(missing_ok=True)
 
-    def _answer(self, question: Awaitable[object]) -> object:
-        return self._loop.run_until_complete(asyncio.wait_for(question, QMP_SECONDS))
-
-    def status(self) -> str:
-        """QEMU's run state; "running" is the only one in which silence is the guest's."""
-        answer = self._command("query-status")
-        return str(answer.get("status", "unknown")) if isinstance(answer, dict) else "unknown"
-
-    def send_break(self, chardev: str) -> None:
-        self._command("chardev-send-break", {"id": chardev})
-
-    def _command(self, name: str, arguments: dict[str, object] | None = None) -> object:
-        from qemu.qmp import QMPError
-
-        try:
-            return self._answer(self._client.execute(name, arguments))
-        except TimeoutError as error:
-            raise QemuStuck("QEMU's monitor does not answer") from error
-        except QMPError as error:
-            raise OSError(f"QMP refuses {name}: {error}") from error
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(Exception):  # a QEMU that is gone answers with EOFError: nothing is lost by it
-            self._answer(self._client.disconnect())
-        self._loop.close()
-        os.close(self._folder)
+    return read
 
 
 def boot_words(

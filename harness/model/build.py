@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from pathlib import Path
+
+from harness.model.build_message import BuildMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +18,44 @@ class Fragment:
     where: str
 
 
+class DropKind(enum.StrEnum):
+    """Why a request was not obtained. The first five are known before the tree is configured."""
+
+    NOT_YET = "not yet there"
+    GONE = "gone"
+    OTHER_ARCH = "other architecture"
+    LEFT_OUT = "left out by the era"
+    CONSTANT = "a constant"
+    UNMET = "unmet dependency"
+    CHOICE = "another of its choice"
+    NO_PROMPT = "no prompt"
+    RANGE = "out of range"
+    SELECTED = "selected"
+    RENAMED = "renamed"
+    UNKNOWN = "no such option"
+    UNEXPLAINED = "unexplained"
+
+    @property
+    def by_history(self) -> bool:
+        """Whether it follows from the kernel's version: nothing in the fragment or the tree could mend it."""
+        return self in (DropKind.NOT_YET, DropKind.GONE, DropKind.OTHER_ARCH, DropKind.LEFT_OUT, DropKind.CONSTANT)
+
+
 @dataclass(frozen=True, slots=True)
 class DroppedOption:
-    """A requested option that the configuration did not obtain."""
+    """A requested option that the configuration did not obtain: ``name`` in the kernel, ``today`` in the fragment."""
 
     name: str
     wanted: str
     got: str
     reason: str
+    kind: DropKind = DropKind.UNEXPLAINED
+    today: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Requested against obtained. ``translated`` lists (today's name, the era's name)."""
+    """Requested, in the kernel's own names, against obtained."""
 
     requested: tuple[tuple[str, str], ...]
     obtained: tuple[tuple[str, str], ...]
@@ -42,7 +70,8 @@ class Config:
 class Kernel:
     """A finished build; ``key`` names what it was made from, ``digest`` (SHA-256) what came out.
 
-    ``seconds`` is the wall time of the build that made it, ``cached`` True when that was not now.
+    ``seconds`` is the wall time of the build that made it, ``cached`` True when that was not now. ``warnings`` are
+    those of everything in it, also of what an incremental build did not compile again; None where they are not known.
     """
 
     key: str
@@ -56,6 +85,7 @@ class Kernel:
     seconds: float
     incremental: bool
     cached: bool
+    warnings: tuple[BuildMessage, ...] | None = None
 
     @property
     def image(self) -> Path:

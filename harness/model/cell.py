@@ -101,7 +101,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line."""
+    """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
+    ``console``, ``report`` and ``kernel_log`` are files, the last one "" where none was read from guest RAM."""
 
     key: str
     outcome: Outcome
@@ -114,6 +115,7 @@ class CellResult:
     report: str
     command_line: str
     guest: str = ""
+    kernel_log: str = ""
 
     @property
     def counts(self) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from harness.model.option import OptionsOf, OptionTable
 from harness.model.version import KernelVersion, VersionRange
 
 
@@ -77,10 +78,10 @@ class Era:
     """Build and boot conventions shared by the kernels of a time, ``versions``.
 
     ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
-    ``kconfig_names`` maps today's option names to this era's (empty string: does not exist yet or any more).
-    ``kconfig_extra`` are lines every configuration of the era gets. ``boot_args`` go on every kernel command line,
-    ``qemu_args`` on every QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its
-    source.
+    ``kconfig_left_out`` are today's options that the era does without, each with the reason. ``kconfig_extra`` are
+    lines every configuration of the era gets. ``boot_args`` go on every kernel command line, ``qemu_args`` on every
+    QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its source. ``options`` are those
+    of one kernel of the era (Catalogue.era_of).
     """
 
     name: str
@@ -92,7 +93,7 @@ class Era:
     machine: str
     cpu: str
     boot_args: tuple[str, ...]
-    kconfig_names: tuple[tuple[str, str], ...]
+    kconfig_left_out: tuple[tuple[str, str], ...]
     kconfig_extra: tuple[str, ...]
     make_vars: tuple[tuple[str, str], ...] = ()
     qemu_args: tuple[str, ...] = ()
@@ -103,3 +104,4 @@ class Era:
     expects: tuple[tuple[str, KernelVersion], ...] = ()
     summary: str = ""
     where: str = ""
+    options: OptionsOf = field(default=OptionsOf(OptionTable(), KernelVersion(()), ""), compare=False, repr=False)

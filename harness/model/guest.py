@@ -41,6 +41,7 @@ class GuestEnd(enum.StrEnum):
     """How a guest ended, as seen from outside."""
 
     POWER_OFF = "power-off"
+    RESET = "reset"  # by itself, before init was done, without a word: a triple fault, or a panic that nobody saw
     CRASHED = "crashed"
     HUNG = "hung"
     WALL_LIMIT = "wall-limit"
@@ -50,7 +51,10 @@ class GuestEnd(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuestResult:
-    """What a guest left. Times in seconds since power-on; None where it did not get that far."""
+    """What a guest left. Times in seconds since power-on; None where it did not get that far.
+
+    ``kernel_log_path`` is the log that was read from guest RAM, "" where there was no need to or it was not to be had.
+    """
 
     end: GuestEnd
     seconds: float
@@ -58,3 +62,4 @@ class GuestResult:
     console_path: str
     report_path: str
     detail: str = ""
+    kernel_log_path: str = ""

@@ -103,8 +103,31 @@ class SeriesTree:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesCommit:
+    """A commit of a history, known by the git tree id of its content, its subject (without "[PATCH]"), or both; what is
+    "" is not known."""
+
+    tree_id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCommits:
+    """A series that is commits in the history of ``tree``, one after the other, oldest first.
+
+    ``parent`` is the git tree id of what the first one was made on ("" where not known), ``revisions`` "A..B" of the
+    history to look in ("": as the tree's sources say).
+    """
+
+    tree: str
+    parent: str
+    commits: tuple[SeriesCommit, ...]
+    revisions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesSpec:
-    """What series/NAME/series.yaml says.
+    """What series/NAME/series.yaml says. ``commits`` are its patches where it is no mail.
 
     ``mail`` are the mbox, folder or file (absolute paths) that an import kept. ``kconfig`` names the fragments,
     ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
@@ -125,3 +148,4 @@ class SeriesSpec:
     stressors: tuple[str, ...]
     summary: str = ""
     mail: tuple[str, ...] = ()
+    commits: SeriesCommits | None = None

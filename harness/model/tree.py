@@ -172,6 +172,24 @@ class PatchState:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FixupState:
+    """A fix-up that a run's tree got, apart from the series. ``touched_by`` are patches of the series that change or
+    lean on the same lines."""
+
+    tree: str
+    name: str
+    file: str
+    reason: str
+    touched_by: tuple[int, ...] = ()
+
+    @property
+    def overlap(self) -> str:
+        """Words for ``touched_by``; empty where no patch touches its lines."""
+        many = "patches" if len(self.touched_by) > 1 else "patch"
+        return f"{many} {', '.join(map(str, self.touched_by))} touches the same lines" if self.touched_by else ""
+
+
 class TreeFiles(Protocol):
     """The files of one tree, read-only, by their path below its root."""
 

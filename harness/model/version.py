@@ -50,7 +50,8 @@ class KernelVersion:
 
     def __str__(self) -> str:
         text = ".".join(map(str, self.numbers))
-        return text + (f"-rc{self.candidate}" if self.candidate is not None else "") + ("+" if self.after else "")
+        word = "test" if self.numbers == (2, 6, 0) else "rc"  # what its candidates were called
+        return text + (f"-{word}{self.candidate}" if self.candidate is not None else "") + ("+" if self.after else "")
 
 
 @dataclass(frozen=True, slots=True)

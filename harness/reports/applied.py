@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
 from harness.reports.wording import Mark, applied_mark, clean
 
 
@@ -46,3 +46,9 @@ def applied_lines(states: Sequence[PatchState]) -> tuple[AppliedLine, ...]:
             lines.append(AppliedLine(state.patch, state.patch, applied_mark(state.applied), subject, state.detail))
         before = state.applied
     return tuple(lines)
+
+
+def fixup_words(fixups: Sequence[FixupState]) -> str:
+    """ "fix-ups: make-4-config-rule (Makefile), path-max (scripts/mod/sumversion.c)"; empty without any."""
+    told = (f"{clean(f.name)} ({clean(f.file)}{'; ' + f.overlap if f.overlap else ''})" for f in fixups)
+    return f"fix-ups: {', '.join(told)}" if fixups else ""

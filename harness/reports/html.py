@@ -35,7 +35,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 class ReportContext:
     """What a page shows beside the rows of the store.
 
-    ``excerpt(cell_key, first, last)`` gives the console lines first..last (1-based, inclusive) of a cell; it may raise
+    ``excerpt(cell_key, artefact, first, last)`` gives lines first..last (1-based, inclusive) of a cell; it may raise
     OSError or give fewer lines, in which case the lines kept with the finding stand in. ``accelerator`` is its name and
     why it was chosen, ``posted`` when and where the series was posted, ``summary`` what it is about, ``facts`` further
     (name, value) pairs about the machine, ``command`` how the harness is called in the reproduction lines.

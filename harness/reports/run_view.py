@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
+from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
+from harness.reports.build_lines import BuildLine, build_lines
 from harness.reports.folding import (
     VERDICT_ORDER,
     Fold,
@@ -23,8 +25,8 @@ from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
-Excerpt = Callable[[str, int, int], Sequence[str]]
-"""(cell key, first line, last line) to console lines; 1-based, both inclusive."""
+Excerpt = Callable[[str, str, int, int], Sequence[str]]
+"""(cell key, artefact, first line, last line) to lines of the console or the kernel's log; 1-based, both inclusive."""
 
 LINES_BEFORE = 3
 LINES_AFTER = 2
@@ -99,6 +101,8 @@ class TreeView:
     stressors: tuple[str, ...]
     kernels: tuple[KernelView, ...]
     patches: tuple[AppliedLine, ...]
+    builds: tuple[BuildLine, ...]
+    fixups: tuple[FixupState, ...]
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
     findings: tuple[FindingView, ...]
@@ -164,6 +168,8 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         stressors=stressors,
         kernels=kernels,
         patches=applied_lines(tree.patches),
+        builds=build_lines(tree),
+        fixups=tree.fixups,
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),
         findings=tuple(
@@ -250,7 +256,7 @@ def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
     end = min(finding.last_line + LINES_AFTER, start + MAX_EXCERPT_LINES - 1)
     note = ""
     try:
-        lines = list(excerpt(occurrence.cell.cell, start, end))[:MAX_EXCERPT_LINES]
+        lines = list(excerpt(occurrence.cell.cell, finding.artefact, start, end))[:MAX_EXCERPT_LINES]
     except OSError:
         lines = []
     if lines:
@@ -260,10 +266,10 @@ def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
         ]
         left = finding.last_line - shown[-1].number if shown[-1].number is not None else 0
     else:
-        note = "The console is not at hand: the lines kept with the finding."
+        note = f"The {finding.artefact} is not at hand: the lines kept with the finding."
         kept = finding.lines[:MAX_EXCERPT_LINES]
         shown = [ExcerptLine(None, clean(text, MAX_EXCERPT_COLUMNS), True) for text in kept]
         left = len(finding.lines) - len(kept)
     if left > 0:
-        note = f"{note} {left} more lines are in the console.".strip()
+        note = f"{note} {left} more lines are in the {finding.artefact}.".strip()
     return ConsoleView(occurrence, tuple(shown), note)

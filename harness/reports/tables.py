@@ -15,7 +15,8 @@ from rich.text import Text
 
 from harness.model.finding import Finding
 from harness.model.verdict import Rate, TitleVerdict, Verdict
-from harness.reports.applied import applied_lines
+from harness.reports.applied import applied_lines, fixup_words
+from harness.reports.build_lines import build_lines
 from harness.reports.folding import Fold, fold, verdict_titles
 from harness.reports.wording import (
     TONE_STYLES,
@@ -99,12 +100,16 @@ def run_result(summary: RunSummary) -> Group:
             parts += [
                 Text(""),
                 tree_heading(tree),
+                *((Text(fixup_words(tree.fixups)),) if tree.fixups else ()),
                 *(_toned(line.words, line.mark.tone) for line in applied_lines(tree.patches)),
             ]
             if not tree.kernels:
                 parts.append(Text("no kernel was built"))
                 continue
-            parts += [kernel_list(tree), Text(""), run_table(tree)]
+            parts.append(kernel_list(tree))
+            if said := build_lines(tree):
+                parts += [Text(""), *(_toned(line.words, line.mark.tone) for line in said)]
+            parts += [Text(""), run_table(tree)]
             if any(kernel.verdicts for kernel in tree.kernels):
                 parts += [Text(""), verdict_table(tree)]
     unavailable = unavailable_lines(summary)
@@ -222,6 +227,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         mark = severity_mark(finding.severity)
         title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
+        title += f" ({finding.origin})" if finding.origin else ""
         lines = f"{finding.first_line}-{finding.last_line}"
         table.add_row(lines, _toned(mark.words, mark.tone), Text(title), Text(clean(finding.function or "")))
     return table

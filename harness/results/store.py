@@ -19,10 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import Finding, Severity
-from harness.model.tree import Applied, PatchState
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
+from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
 
@@ -64,6 +65,16 @@ _run_patches = sa.Table(
     sa.Column("applied", sa.Text),  # a value of Applied; NULL: not tried
     sa.Column("detail", sa.Text, nullable=False),
 )
+_run_fixups = sa.Table(
+    "run_fixups",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("touched_by", sa.Text, nullable=False),  # JSON: numbers of patches
+)
 _run_kernels = sa.Table(
     "run_kernels",
     _metadata,
@@ -79,6 +90,38 @@ _run_kernels = sa.Table(
     sa.Column("incremental", sa.Boolean, nullable=False),
     sa.Column("image", sa.Text, nullable=False),
     sa.Column("command", sa.Text, nullable=False, server_default=""),
+)
+_run_patch_files = sa.Table(
+    "run_patch_files",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patch", sa.Integer, primary_key=True),
+    sa.Column("file", sa.Text, primary_key=True),
+)
+# A row for each kernel whose warnings, or first errors where it does not build, are known; none, or a few, below it.
+_run_build_logs = sa.Table(
+    "run_build_logs",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+)
+_run_build_messages = sa.Table(
+    "run_build_messages",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Integer, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),  # a value of MessageKind
+    sa.Column("file", sa.Text, nullable=False, index=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("column", sa.Integer, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("option", sa.Text, nullable=False),
+    sa.Column("function", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
 )
 _run_cells = sa.Table(
     "run_cells",
@@ -125,6 +168,7 @@ _findings = sa.Table(
     sa.Column("lines", sa.Text, nullable=False),
     sa.Column("corrupted", sa.Boolean, nullable=False),
     sa.Column("frames", sa.Text, nullable=False),
+    sa.Column("artefact", sa.Text, nullable=False, server_default=CONSOLE),
 )
 
 
@@ -206,6 +250,7 @@ class Store:
             # Tables are looked for and made in two steps: one harness at a time.
             with _locked(folder / "store.lock"), self._engine.begin() as connection:
                 _metadata.create_all(connection, checkfirst=True)
+                _add_columns(connection)
                 version = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
                 if version is None:
                     connection.execute(
@@ -297,9 +342,38 @@ class Store:
         applied = state.applied.value if state.applied is not None else None
         self._upsert(_run_patches, {"run": run, **asdict(state), "applied": applied})
 
+    def put_fixup(self, run: str, state: FixupState) -> None:
+        """Records a fix-up that a tree of a run got, replacing what was there."""
+        self._upsert(_run_fixups, {"run": run, **asdict(state), "touched_by": json.dumps(state.touched_by)})
+
+    def fixups(self, run: str) -> list[FixupState]:
+        """The fix-ups that the trees of a run got, by tree and name; none for a run of before they were kept."""
+        query = sa.select(_run_fixups).where(_run_fixups.c.run == run).order_by(_run_fixups.c.tree, _run_fixups.c.name)
+        with self._read() as connection:
+            rows = [_without_run(row) for row in connection.execute(query)]
+        return [FixupState(**row | {"touched_by": tuple(json.loads(row["touched_by"]))}) for row in rows]
+
     def put_kernel(self, run: str, row: KernelRow) -> None:
         """Records a kernel of a run, replacing what was there."""
         self._upsert(_run_kernels, {"run": run, **asdict(row)})
+
+    def put_patch_files(self, run: str, tree: str, patch: int, files: Sequence[str]) -> None:
+        """Records which files a patch changes, replacing what was there."""
+        key = {"run": run, "tree": tree, "patch": patch}
+        self._replace(_run_patch_files, key, [{"file": file} for file in dict.fromkeys(files)])
+
+    def put_build_messages(self, run: str, tree: str, patches: int, messages: Sequence[BuildMessage]) -> None:
+        """Records what the build of a kernel said, replacing what was there."""
+        key = {"run": run, "tree": tree, "patches": patches}
+        self._upsert(_run_build_logs, key)
+        rows = [{"place": place, **asdict(message)} for place, message in enumerate(messages)]
+        self._replace(_run_build_messages, key, rows)
+
+    def _replace(self, table: sa.Table, key: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+        with self._write() as connection:
+            connection.execute(sa.delete(table).where(*(table.c[name] == value for name, value in key.items())))
+            if rows:
+                connection.execute(sa.insert(table), [key | row for row in rows])
 
     def put_run_cell(self, run: str, row: CellRow) -> None:
         """Records a cell in a run, replacing what was there."""
@@ -314,8 +388,9 @@ class Store:
         statement = insert(table).values(**values)
         keys = [column.name for column in table.primary_key]
         rest = {name: statement.excluded[name] for name in values if name not in keys}
+        update = statement.on_conflict_do_update(index_elements=keys, set_=rest) if rest else None
         with self._write() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+            connection.execute(statement.on_conflict_do_nothing() if update is None else update)
 
     def trees(self, run: str) -> list[TreeRow]:
         """Trees of a run by name."""
@@ -337,6 +412,27 @@ class Store:
         query = query.order_by(_run_kernels.c.tree, _run_kernels.c.patches)
         with self._read() as connection:
             return [KernelRow(**_without_run(row)) for row in connection.execute(query)]
+
+    def patch_files(self, run: str) -> dict[tuple[str, int], tuple[str, ...]]:
+        """(Tree, patch) to the files that it changes."""
+        query = sa.select(_run_patch_files).where(_run_patch_files.c.run == run).order_by(_run_patch_files.c.file)
+        found: dict[tuple[str, int], list[str]] = {}
+        with self._read() as connection:
+            for row in connection.execute(query):
+                found.setdefault((row.tree, row.patch), []).append(row.file)
+        return {key: tuple(files) for key, files in found.items()}
+
+    def build_messages(self, run: str) -> dict[tuple[str, int], tuple[BuildMessage, ...]]:
+        """(Tree, patches) to what the kernel's build said; without those of which it is not known."""
+        logs = sa.select(_run_build_logs).where(_run_build_logs.c.run == run)
+        query = sa.select(_run_build_messages).where(_run_build_messages.c.run == run)
+        with self._read() as connection:
+            found: dict[tuple[str, int], list[BuildMessage]] = {
+                (row.tree, row.patches): [] for row in connection.execute(logs)
+            }
+            for row in connection.execute(query.order_by(_run_build_messages.c.place)):
+                found.setdefault((row.tree, row.patches), []).append(message_from(dict(row._mapping)))
+        return {key: tuple(messages) for key, messages in found.items()}
 
     def run_cells(self, run: str) -> list[CellRow]:
         """Cells of a run with their results, by tree, patches, stressor, seed and repeat."""
@@ -415,11 +511,12 @@ class Store:
                     report=str(folder / "report"),
                     command_line=row.command_line,
                     guest=row.guest,
+                    kernel_log=str(folder / KERNEL_LOG) if (folder / KERNEL_LOG).is_file() else "",
                 )
         return found
 
     def cell_folder(self, key: str) -> Path:
-        """Where a cell's console and report lie."""
+        """Where a cell's console and report lie, and its kernel-log where one was read."""
         return self.folder / "cells" / key[:2] / key
 
     def put_cell(self, cell: Cell, result: CellResult, finished: float) -> CellResult:
@@ -429,7 +526,10 @@ class Store:
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
-            for name, path in (("console", result.console), ("report", result.report)):
+            artefacts = {CONSOLE: result.console, "report": result.report}
+            if result.kernel_log:
+                artefacts[KERNEL_LOG] = result.kernel_log
+            for name, path in artefacts.items():
                 if Path(path).is_file():
                     shutil.copyfile(path, new / name)
                 else:
@@ -473,9 +573,11 @@ class Store:
                         lines=json.dumps(finding.lines),
                         corrupted=finding.corrupted,
                         frames=json.dumps(finding.frames),
+                        artefact=finding.artefact,
                     )
                 )
-        return replace(result, console=str(folder / "console"), report=str(folder / "report"))
+        kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
+        return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
 
     def usual_seconds(self, stressor: str) -> float | None:
         """Mean wall time of the last 20 cells of a stressor."""
@@ -492,6 +594,17 @@ class Store:
         with self._read() as connection:
             seconds = list(connection.scalars(query.limit(20)))
         return sum(seconds) / len(seconds) if seconds else None
+
+
+def _add_columns(connection: sa.Connection) -> None:
+    """Gives an older store the columns that came since; each has a default, so that an older harness writes on."""
+    inspector = sa.inspect(connection)
+    for table in _metadata.sorted_tables:
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {words}"))
 
 
 @contextmanager
@@ -548,4 +661,5 @@ def _finding(row: sa.Row[Any]) -> Finding:
         lines=tuple(json.loads(row.lines)),
         corrupted=row.corrupted,
         frames=tuple(json.loads(row.frames)),
+        artefact=row.artefact,
     )

@@ -96,6 +96,8 @@ class Bisect:
         check_requirements(self.spec, prepared)
         content = prepared.content
         shop.store.put_tree(self.run.row.id, TreeRow(self.tree.tree, True, "", content.tree_id, content.source))
+        for fixup in prepared.fixups:
+            shop.store.put_fixup(self.run.row.id, fixup)
         total = len(prepared.series.patches)
         shop.notice(f"bisecting {self.title!r} on {self.tree.tree}: {total} patches; verifying both ends first")
         bad = self._measure(prepared, total, CALIBRATION_RUNS, stop_at_hit=False)

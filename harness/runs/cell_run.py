@@ -6,14 +6,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.findings.parser import ConsoleParser, parse_console
+from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
 from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
 from harness.model.era import Era
-from harness.model.finding import Finding, Severity
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
 from harness.model.guest import GuestEnd, GuestLimits, GuestResult
 from harness.stressors.own_findings import own_findings
 from harness.stressors.proof import judge
@@ -35,6 +37,7 @@ class CellTask:
     kernel: Path
     initrd: Path
     qemu: str
+    vmlinux: Path | None = None
 
     @property
     def boot(self) -> Boot:
@@ -43,7 +46,7 @@ class CellTask:
         words = boot_words(
             self.era.boot_args, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus)
         )
-        return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words)
+        return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words, self.vmlinux)
 
     @property
     def limits(self) -> GuestLimits:
@@ -79,7 +82,11 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     """The outcome from what the guest left."""
     console = _read(result.console_path)
     report = parse_report(_read(result.report_path), task.cell.stressor)
-    findings = (*parse_console(console), *own_findings(task.cell.stressor, report))
+    names = partial(_function_at, task.vmlinux)
+    reported = parse_console(console, names)
+    if result.kernel_log_path:
+        reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
+    findings = (*reported, *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
     return CellResult(
@@ -94,6 +101,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         report=result.report_path,
         command_line=printable(task.boot),
         guest=report.guest,
+        kernel_log=result.kernel_log_path,
     )
 
 
@@ -102,6 +110,33 @@ def _read(path: str) -> bytes:
         return Path(path).read_bytes()
     except FileNotFoundError:
         return b""
+
+
+def _function_at(vmlinux: Path | None, address: int) -> str | None:
+    """The name for an address in a trace without names."""
+    try:
+        return read_symbols(vmlinux).function_at(address) if vmlinux is not None else None
+    except (OSError, ValueError):
+        return None
+
+
+def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The console's findings and those that only the kernel's log has.
+
+    The log's end is the console's end, so a report stands in both unless the console lost it. One that is whole in the
+    log takes the place of its torn kin on the console; a torn one of the log (its beginning is overwritten) adds
+    something only where the console has nothing.
+    """
+    found = list(console)
+    titles = {finding.title for finding in console}
+    for finding in log:
+        if finding.title in titles or (finding.corrupted and found):
+            continue
+        torn = next((f for f in found if f.corrupted and f.artefact == CONSOLE and f.kind == finding.kind), None)
+        if torn is not None:
+            found.remove(torn)
+        found.append(replace(finding, artefact=KERNEL_LOG))
+    return tuple(found)
 
 
 def decide(
@@ -118,7 +153,8 @@ def decide(
     if judged:
         worst = min(judged, key=lambda f: [*Severity].index(f.severity))
         more = f" and {len(judged) - 1} more" if len(judged) > 1 else ""
-        return Outcome.FINDING, f"{worst.title}{more}"
+        origin = f" ({worst.origin})" if worst.origin else ""
+        return Outcome.FINDING, f"{worst.title}{origin}{more}"
     if result.end is GuestEnd.FLOODED:
         return Outcome.DID_NOT_EXERCISE, f"flooded: {result.detail}"
     if result.end is GuestEnd.WALL_LIMIT and report.user_space:
@@ -128,7 +164,8 @@ def decide(
         return Outcome.HUNG, f"hung {where}: {result.detail}"
     if not report.done:
         where = "after" if report.user_space else "before"
-        return Outcome.HUNG, f"died without a word {where} user space was reached"
+        how = f": {result.detail}" if result.detail else ""
+        return Outcome.HUNG, f"died without a word {where} user space was reached{how}"
     if report.skip is not None:
         return Outcome.NOT_IN_THIS_KERNEL, report.skip
     if report.ok is not True:

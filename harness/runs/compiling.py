@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.builds.kernel_build import CompiledObject, object_of
+from harness.model.build_message import BuildMessage
 from harness.model.errors import UserError
 from harness.model.series import Patch, Series
 from harness.runs.preparation import PreparedTree, build_request, worktree
-from harness.runs.series_import import KCONFIG
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import prefixes
+from harness.verdicts.build_messages import new_messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Compiled:
     path: str
     before: str
     after: str
-    warnings: tuple[str, ...]
+    warnings: tuple[BuildMessage, ...]
 
     @property
     def is_broken(self) -> bool:
@@ -42,7 +43,7 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
     ready = tree_base(workshop, tree)
     assert ready is not None
     applied = prefixes(workshop.library.store, ready.base, patches)
-    fragments = tuple(workshop.catalogue.fragment(name) for name in KCONFIG)
+    fragments = workshop.catalogue.usual_fragments()
     ends = (0, len(patches))
     prepared = PreparedTree(ready.tree, ready.era, ready.toolchain, ready.content, series, applied, (), ends, fragments)
     touched = dict.fromkeys(path for patch in patches for path in patch.files)
@@ -63,11 +64,4 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
 
 
 def _compared(before: CompiledObject, after: CompiledObject) -> Compiled:
-    known = {_without_line(text) for text in before.warnings}
-    new = tuple(text for text in after.warnings if _without_line(text) not in known)
-    return Compiled(after.path, before.error, after.error, new)
-
-
-def _without_line(warning: str) -> str:
-    """A warning without its line number, which every patch moves."""
-    return ":".join(part for part in warning.split(":") if not part.strip().isdigit())
+    return Compiled(after.path, before.error, after.error, new_messages(before.warnings, after.warnings))

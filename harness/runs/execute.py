@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import re
 import shutil
 import threading
@@ -17,35 +16,36 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.builds.guest_programs import build_guest_programs
 from harness.builds.kernel_build import BuildFailed
-from harness.guests.initramfs import GUEST_ARCH, write_initramfs
-from harness.guests.qemu import Boot, arguments_digest, boot_words
-from harness.model.build import Kernel
+from harness.guests.initramfs import GUEST_ARCH
+from harness.model.build import DroppedOption, Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
-from harness.model.era import Image, RootKind
-from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
-from harness.model.events import Notice, Remaining, StepFinished, StepProgress, StepStarted
+from harness.model.era import Image
+from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
+from harness.model.events import Notice, Remaining
 from harness.model.finding import Finding
-from harness.model.guest import Accelerator, GuestSpec
+from harness.model.guest import Accelerator
 from harness.model.series import SeriesSpec
-from harness.model.tree import Applied, PatchState
+from harness.model.tree import Applied, FixupState, PatchState
+from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
+from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import (
     PreparedTree,
     build_request,
     check_requirements,
     chosen_stressors,
+    lacking_requirements,
     prepare_tree,
     series_trees,
-    worktree,
 )
 from harness.runs.request import RunRequest
+from harness.runs.step import Step
 from harness.runs.summary import summarize
 from harness.runs.workshop import Workshop
-from harness.stressors.proof import missing_options
 from harness.trees.series_prefixes import line_origin
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -64,6 +64,7 @@ class Run:
         # Kept with the run: a continued --again must go on with the repeats it began.
         self.first_repeat = int(self.row.arguments.get("first_repeat", 0))
         self._cancelled = threading.Event()
+        self._told_dropped: dict[str, set[DroppedOption]] = {}
         self._accelerator: tuple[Accelerator, str] | None = None
 
     def _new_row(self, kind: str) -> RunRow:
@@ -117,6 +118,7 @@ class Run:
         check_disk(shop.layout.results, shop.layout.cache)
         rows: list[TreeRow] = []
         states: list[PatchState] = []
+        fixups: list[FixupState] = []
         prepared: list[PreparedTree] = []
         for tree in trees:
             try:
@@ -129,8 +131,13 @@ class Run:
                 continue
             content = ready.content
             note = content.pin_note or ("pinned" if content.pinned else "")
+            note = "; ".join(filter(None, (note, ready.proof)))
             rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
             states += ready.states
+            fixups += ready.fixups
+            for fixup in ready.fixups:
+                if fixup.overlap:
+                    shop.notice(f"{fixup.tree}: fix-up {fixup.name}: {fixup.overlap} of {fixup.file}")
             for state in ready.states:
                 if state.applied is Applied.CONFLICT:
                     shop.notice(f"{state.tree}: patch {state.patch} ({state.subject!r}) is left out: {state.detail}")
@@ -144,6 +151,11 @@ class Run:
             shop.store.put_tree(self.row.id, row)
         for state in states:
             shop.store.put_patch(self.row.id, state)
+        for fixup in fixups:
+            shop.store.put_fixup(self.row.id, fixup)
+        for ready in prepared:
+            for number, patch in enumerate(ready.series.patches, 1):
+                shop.store.put_patch_files(self.row.id, ready.tree.name, number, patch.files)
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
@@ -171,6 +183,7 @@ class Run:
             kernel = self._kernel(prepared, patches, image)
             if kernel is not None:
                 kernels[patches] = kernel
+                self._tell_dropped(prepared.tree.name, kernel)
         return kernels
 
     def _kernel(self, prepared: PreparedTree, patches: int, image: Image) -> Kernel | None:
@@ -191,14 +204,8 @@ class Run:
                 state = "built"
                 incremental = (build.out / "vmlinux").is_file()
                 expected = shop.store.usual_build_seconds(prepared.tree.name, incremental)
-                # One harness at a time in a working folder; the other finds the kernel made when it gets the lock.
-                with (
-                    self._step(f"build {name}", "build", expected) as step,
-                    shop.library.store.lock(f"work-{prepared.worktree_name}"),
-                ):
-                    shop.runner.remove_leftovers()  # of a harness that was killed while it held the lock
-                    worktree(shop, prepared).check_out(prefix)
-                    kernel = shop.builder.build(build, step.progress)
+                with self._step(f"build {name}", "build", expected) as step:
+                    kernel = make_kernel(shop, prepared, patches, build, step.progress)
                     step.done(f"built in {kernel.seconds:.0f} s" + (" (incremental)" if kernel.incremental else ""))
         except BuildFailed as error:
             shop.notice(f"{name} does not build: {error.error}")
@@ -206,12 +213,23 @@ class Run:
                 *common, shop.builder.key(build), "", "failed", error.error, 0.0, False, image.digest, command
             )
             shop.store.put_kernel(self.row.id, row)
+            shop.store.put_build_messages(self.row.id, build.tree, patches, error.messages)
             return None
         row = KernelRow(
             *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command
         )
         shop.store.put_kernel(self.row.id, row)
+        if kernel.warnings is not None:
+            shop.store.put_build_messages(self.row.id, build.tree, patches, kernel.warnings)
         return kernel
+
+    def _tell_dropped(self, tree: str, kernel: Kernel) -> None:
+        """Says once for a tree what its configuration did not obtain, and again only what a patch adds to that."""
+        told = self._told_dropped.setdefault(tree, set())
+        new = [option for option in kernel.config.dropped if option not in told]
+        told.update(new)
+        if new:
+            self.workshop.notice(f"{tree}: {dropped_words(new)}; harness config show {tree} tells all")
 
     # Cells
 
@@ -239,64 +257,30 @@ class Run:
     ) -> list[tuple[CellTask, int, Kernel]]:
         """Every cell, repeats outermost, so that an interrupted run has looked at every kernel."""
         shop, request = self.workshop, self.request
-        initrd, digest = self.initramfs(prepared.era.root)
-        first = kernels[min(kernels)]
-        accelerator = self._choose_accelerator(prepared, first, initrd)
+        root = root_image(shop, prepared.era)
+        accelerator = self._choose_accelerator(prepared, kernels[min(kernels)], root[0])
         tasks = []
-        for repeat in repeats:
+        for repeat in (self.first_repeat + number for number in repeats):
             for stressor in self.stressors:
                 for patches, kernel in kernels.items():
-                    cell = Cell(
-                        kernel_key=kernel.key,
-                        kernel_digest=kernel.digest,
-                        tree=prepared.tree.name,
-                        patches=patches,
-                        stressor=stressor.name,
-                        seconds=request.duration or stressor.seconds,
-                        seed=request.seed + self.first_repeat + repeat,
-                        repeat=self.first_repeat + repeat,
-                        guest=guest_spec(prepared, stressor, request),
-                        initramfs_digest=digest,
-                        arguments_digest="",
-                        accelerator=accelerator,
-                    )
-                    task = CellTask(cell, stressor, prepared.era, kernel.image, initrd, shop.settings.qemu)
-                    # A rule of proof that was changed judges anew.
-                    digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
-                    keyed = replace(cell, arguments_digest=digest_of_all.hexdigest())
-                    tasks.append((replace(task, cell=keyed), patches, kernel))
+                    task = cell_task(shop, prepared, patches, kernel, stressor, request, repeat, root, accelerator)
+                    tasks.append((task, patches, kernel))
         return tasks
 
-    def initramfs(self, root: RootKind) -> tuple[Path, str]:
-        """(file, digest) of the initramfs; its programs are compiled where they are not at hand."""
-        shop = self.workshop
-        toolchain, folder = shop.catalogue.initramfs()
-        image = shop.image(shop.catalogue.toolchain(toolchain))
-        programs = build_guest_programs(shop.runner, image, folder, shop.layout.cache)
-        return write_initramfs(programs, shop.initramfs_folder, root)
-
-    def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, initrd: Path) -> Accelerator:
-        if self.request.accelerator != "auto":
-            return Accelerator(self.request.accelerator)
-        if prepared.era.arch != GUEST_ARCH:
-            return Accelerator.TCG  # nothing will be booted: no canary is needed for that
+    def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, root: Path) -> Accelerator:
         if self._accelerator is None:
-            spec = GuestSpec(machine=prepared.era.machine, cpu=prepared.era.cpu)
-            words = boot_words(prepared.era.boot_args, spec, "canary", 1, 1, 1)
-            boot = Boot(self.workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)
-            self._accelerator = self.workshop.accelerators.choose(boot, self.workshop.notice)
-            self.workshop.notice(f"accelerator {self._accelerator[1]}")
-            self.workshop.store.note_machine(self.row.id, "accelerator", self._accelerator[1])
+            accelerator, why = chosen_accelerator(self.workshop, self.request.accelerator, prepared.era, kernel, root)
+            if not why:
+                return accelerator
+            self._accelerator = (accelerator, why)
+            self.workshop.notice(f"accelerator {why}")
+            self.workshop.store.note_machine(self.row.id, "accelerator", why)
         return self._accelerator[0]
 
-    @staticmethod
-    def _blocked(prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
+    def _blocked(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
         if prepared.era.arch != GUEST_ARCH:
             return f"needs guest programs for {prepared.era.arch}: there are none yet"
-        names = dict(prepared.era.kconfig_names)
-        has = {option for option, value in kernel.config.obtained if value in ("y", "m")}
-        missing = missing_options(stressor, has, names)
-        return f"needs {', '.join('CONFIG_' + option for option in missing)}" if missing else ""
+        return lacking_requirements(self.spec, stressor, prepared, kernel.config)
 
     def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:
         shop = self.workshop
@@ -391,49 +375,6 @@ class Run:
 
     def _step(self, label: str, kind: str, expected: float | None) -> Step:
         return Step(self.workshop, label, kind, expected)
-
-
-class Step:
-    """A step told to the listener: started on entry, finished on ``done`` or with the error that ended it."""
-
-    def __init__(self, workshop: Workshop, label: str, kind: str, expected: float | None) -> None:
-        self.listener = workshop.listener
-        self.name = f"{label}-{uuid.uuid4().hex[:6]}"
-        self.label, self.kind, self.expected = label, kind, expected
-        self._finished = False
-
-    def __enter__(self) -> Step:
-        self.started = time.monotonic()
-        self.listener.event(StepStarted(self.name, self.kind, self.label, self.expected))
-        return self
-
-    def progress(self, text: str) -> None:
-        """A word on how far it is."""
-        self.listener.event(StepProgress(self.name, text))
-
-    def done(self, text: str, good: bool = True) -> None:
-        """The step's result."""
-        self._finished = True
-        self.listener.event(StepFinished(self.name, text, time.monotonic() - self.started, good))
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and not self._finished:
-            text = error.what if isinstance(error, HarnessError) else type(error).__name__
-            self.done(text, good=False)
-
-
-def guest_spec(prepared: PreparedTree, stressor: Stressor, request: RunRequest) -> GuestSpec:
-    """The stressor's wishes with the user's own words over them, on the era's machine."""
-    cpus = request.cpus or stressor.cpus
-    nodes = request.nodes if request.nodes is not None else (stressor.nodes if prepared.era.numa else 1)
-    return GuestSpec(
-        cpus=cpus,
-        memory_mib=request.memory_mib or stressor.memory_mib,
-        nodes=max(1, min(nodes, cpus)),
-        machine=prepared.era.machine,
-        cpu=prepared.era.cpu,
-        append=request.append,
-    )
 
 
 _LOCATION = re.compile(r"(?<![\w/.-])((?:[\w+.-]+/)*[\w+.-]+\.[chS]):(\d{1,6})(?!\d)")

@@ -12,7 +12,7 @@ from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.model.tree import PatchState
-from harness.runs.execute import guest_spec
+from harness.runs.guest_making import guest_spec
 from harness.runs.preparation import (
     PreparedTree,
     build_request,
@@ -177,7 +177,7 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             yield workshop.runner.command_line(workshop.builder.container_request(build))
             kernel = workshop.builder.cache.folder / workshop.builder.key(build) / "image"
             for stressor in stressors:
-                guest = guest_spec(prepared, stressor, request)
+                guest = guest_spec(prepared.era, stressor, request)
                 seconds = request.duration or stressor.seconds
                 words = boot_words(
                     prepared.era.boot_args, guest, stressor.name, seconds, request.seed, max(2, guest.cpus)

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.builds.kconfig import lacking
 from harness.builds.kernel_build import BuildRequest
 from harness.config.yaml_file import nearest
 from harness.intake.archive import fetch_series
 from harness.intake.sources import read_series
-from harness.model.build import Fragment
+from harness.model.build import Config, Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Image, Toolchain
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
-from harness.model.tree import Applied, PatchState, Prefix, Tree, TreeContent
+from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, TreeContent
+from harness.runs.commit_series import prove_commits, series_of_commits
+from harness.runs.fixup_states import fixup_states
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
@@ -31,7 +34,8 @@ class PreparedTree:
     """A tree with the series applied in the object store; nothing is checked out or built yet.
 
     ``states`` tell of every patch of the series how it went in; one left out makes no kernel of its own, so that
-    ``chosen`` holds the prefix before it instead.
+    ``chosen`` holds the prefix before it instead. ``proof`` says where the prefixes were found to be the very commits
+    that the series is made of.
     """
 
     tree: Tree
@@ -43,6 +47,8 @@ class PreparedTree:
     states: tuple[PatchState, ...]
     chosen: tuple[int, ...]
     fragments: tuple[Fragment, ...]
+    fixups: tuple[FixupState, ...] = ()
+    proof: str = ""
 
     @property
     def worktree_name(self) -> str:
@@ -72,9 +78,9 @@ def series_for(
 ) -> Series:
     """The patches for one tree: its port, or the mails; the mails where ``tree`` is None.
 
-    They come from ``mail``, else from where the user's configuration says, else from what an import kept, else from the
-    list archive. ``damaged`` gives patches that need repair as they are; without it they are a UserError. Raises
-    InfrastructureError when the mail cannot be had.
+    They come from ``mail``, else from where the user's configuration says, else from what an import kept, else from
+    the history that has them as commits, else from the list archive. ``damaged`` gives patches that need repair as they
+    are; without it they are a UserError. Raises InfrastructureError when the mail cannot be had.
     """
     if tree is not None and tree.port is not None:
         return read_series(spec.name, [Path(tree.port)], provenance=Provenance.PORT)
@@ -90,6 +96,8 @@ def series_for(
         return read_series(spec.name, [local], expected=spec, damaged=damaged)
     if spec.mail:
         return read_series(spec.name, [Path(path) for path in spec.mail], damaged=damaged)
+    if spec.commits is not None:
+        return series_of_commits(workshop, spec, spec.commits)
     return _fetched(workshop, spec)
 
 
@@ -147,9 +155,13 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     # parent of the next, so the last one keeps them all.
     workshop.library.store.set_ref(f"refs/harness/prefixes/{ready.tree.name}/{spec.name}", applied[-1].commit)
     states = patch_states(series, applied, conflict)
+    proof = ""
+    if spec.commits is not None and tree.port is None and conflict is None:
+        proof = prove_commits(workshop, spec.commits, series, ready.content)
     return PreparedTree(
-        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments
-    )
+        ready.tree, ready.era, ready.toolchain, ready.content, series, applied, states, chosen, fragments,
+        fixup_states(base, series.patches), proof,
+    )  # fmt: skip
 
 
 def went_in(applied: Sequence[Prefix], patches: int) -> int:
@@ -205,15 +217,25 @@ def worktree(workshop: Workshop, prepared: PreparedTree) -> Worktree:
 
 
 def check_requirements(spec: SeriesSpec, prepared: PreparedTree) -> None:
-    """Every option the series requires must be requested by its fragments: what is requested is checked after
-    configuration. Raises UserError naming the option and why it matters."""
-    names = dict(prepared.era.kconfig_names)
+    """Every option the series requires must be requested by its fragments. Raises UserError naming the option and why
+    it matters. A tree that has it not, or drops it, is no error: its cells are blocked (``lacking_requirements``)."""
     asked = {option for fragment in prepared.fragments for option, value in fragment.options if value in ("y", "m")}
     for option, reason in spec.requires:
         if option not in asked:
             raise UserError(f"CONFIG_{option} is required ({reason}) but no fragment requests it", where=spec.path)
-        if names.get(option, option) == "":
-            raise UserError(f"CONFIG_{option} is required ({reason}) but {prepared.era.name} has no such option")
+
+
+def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: PreparedTree, config: Config) -> str:
+    """Why a stressor's cells say nothing under a configuration: each option that the series or the stressor requires
+    and that is not there, with the reason; "" where none is."""
+    here = prepared.era.options
+    why = dict(spec.requires)
+    told = [
+        f"the series needs CONFIG_{option} ({why[option]}): {reason}" for option, reason in lacking(why, config, here)
+    ]
+    own = [option for option in stressor.requires if option not in why]
+    told += [f"needs CONFIG_{option}: {reason}" for option, reason in lacking(own, config, here)]
+    return "; ".join(told)
 
 
 def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:

@@ -13,7 +13,7 @@ from harness.model.errors import InfrastructureError
 from harness.model.finding import Severity
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask, run_cell
-from harness.runs.execute import Step
+from harness.runs.step import Step
 from harness.runs.workshop import Workshop
 
 
@@ -35,7 +35,7 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
     if not initrd.is_file():
         raise InfrastructureError(f"the initramfs {cell.initramfs_digest[:12]} is not in the cache any more")
     stressor = workshop.catalogue.stressor(cell.stressor)
-    task = CellTask(cell, stressor, era, kernel.image, initrd, workshop.settings.qemu)
+    task = CellTask(cell, stressor, era, kernel.image, initrd, workshop.settings.qemu, kernel.vmlinux)
     # Both ports are logged by QEMU into the folder it runs in.
     line = f"cd $(mktemp -d) && {printable(task.boot)}; cat console report"
     return recorded, task, line

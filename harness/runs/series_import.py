@@ -24,8 +24,7 @@ STAGE = ".import-"  # prefix of the folder that a series is made in
 OLD = "old"
 MAX_NAME = 48  # characters of a name made from a title
 
-# What a series gets before its user says more: every check the mm fragments ask for.
-KCONFIG = ("boot", "mm", "debug")
+# What a series that touches memory management is stressed with before its user says more.
 MM_STRESSORS = ("migration", "memcg", "thpsplit", "swapoff")
 MM_FILES = ("mm/", "include/linux/mm", "include/linux/rmap", "include/linux/page", "include/linux/swap")
 
@@ -185,7 +184,7 @@ def _spec(catalogue: Catalogue, stage: Path, series: Series, sources: Sequence[S
     known = [ids.get(index, "") for index in range(1, series.total + 1)]
     cover = [series.cover_message_id] if series.cover_message_id else []
     touches_mm = any(path.startswith(MM_FILES) for patch in series.patches for path in patch.files)
-    fragments, stressors = catalogue.fragment_names(), catalogue.stressor_names()
+    fragments, stressors = catalogue.usual_fragments(), catalogue.stressor_names()
     return SeriesSpec(
         name=series.name,
         path=str(stage / "series.yaml"),
@@ -197,7 +196,7 @@ def _spec(catalogue: Catalogue, stage: Path, series: Series, sources: Sequence[S
         message_ids=(*cover, *known) if all(known) and len(set(known)) == len(known) else (),
         archive=next((source.archive for source in sources if source.archive), None),
         trees=(),
-        kconfig=tuple(name for name in KCONFIG if name in fragments) or tuple(fragments),
+        kconfig=tuple(fragment.name for fragment in fragments),
         requires=(),
         stressors=tuple(name for name in (MM_STRESSORS if touches_mm else ()) if name in stressors)
         or tuple(name for name in ("quiet",) if name in stressors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.model.build_message import NOT_KNOWN
 from harness.model.cell import Outcome
 from harness.model.errors import UserError
 from harness.model.finding import Severity
@@ -11,6 +12,7 @@ from harness.model.observation import Observation
 from harness.model.verdict import Verdict
 from harness.results.store import CellRow, RunRow, Store
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+from harness.verdicts.build_messages import build_changes
 from harness.verdicts.compare import compare, exit_code, one_sided
 
 HANG_TITLE = "guest hung"
@@ -41,16 +43,30 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
     if not any(row.id == run.id for row in store.runs()):
         raise UserError(f"no run {run.id}")
     kernels, cells, patches = store.kernels(run.id), store.run_cells(run.id), store.patches(run.id)
+    fixups, messages, files = store.fixups(run.id), store.build_messages(run.id), store.patch_files(run.id)
     trees = []
     for tree in store.trees(run.id):
         of_tree = [k for k in kernels if k.tree == tree.tree]
         base = [c for c in cells if c.tree == tree.tree and c.patches == 0]
+        built = {k.patches: messages.get((k.tree, k.patches)) for k in of_tree if k.state != "failed"}
+        touched = {patch: names for (name, patch), names in files.items() if name == tree.tree}
+        changes = build_changes(built, touched)
         summaries = []
         for kernel in of_tree:
             mine = tuple(c for c in cells if c.tree == tree.tree and c.patches == kernel.patches)
             verdicts = compare(observations(base), observations(mine)) if kernel.patches else ()
-            summaries.append(KernelSummary(kernel, mine, verdicts))
-        trees.append(TreeSummary(tree, tuple(summaries), tuple(p for p in patches if p.tree == tree.tree)))
+            change = changes.get(kernel.patches, NOT_KNOWN)
+            failed = messages.get((kernel.tree, kernel.patches), ()) if kernel.state == "failed" else ()
+            warnings = built.get(kernel.patches)
+            summaries.append(KernelSummary(kernel, mine, verdicts, warnings, change, failed))
+        trees.append(
+            TreeSummary(
+                tree,
+                tuple(summaries),
+                tuple(p for p in patches if p.tree == tree.tree),
+                tuple(f for f in fixups if f.tree == tree.tree),
+            )
+        )
     code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
     conclusion += _left_out(trees) if run.arguments.get("keep_going") else ""
     return RunSummary(run, tuple(trees), code, conclusion)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from harness.model.cell import Proof, Stressor
 from harness.stressors.report_port import StressorReport
 
@@ -23,9 +21,3 @@ def judge(stressor: Stressor, report: StressorReport) -> Proof:
     # A stressor without rules is a control: it proves itself by having ended.
     summary = ", ".join(f"{name} +{move}" for name, move in counters.items() if move > 0)
     return Proof(tuple(sorted(counters.items())), not missing, tuple(missing), summary)
-
-
-def missing_options(stressor: Stressor, has: Iterable[str], names: dict[str, str]) -> tuple[str, ...]:
-    """Options the stressor needs that a configuration lacks; ``names`` translates today's names to the era's."""
-    present = set(has)
-    return tuple(o for o in stressor.requires if names.get(o, o) not in present)

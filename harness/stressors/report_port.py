@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 MAX_BYTES = 16 * 1024 * 1024
 _COUNTER = re.compile(r"^# counter-(before|after) ([A-Za-z0-9_.]{1,64}) (-?\d{1,20})$")
 _PAIR = re.compile(r"([A-Za-z0-9_.]{1,64})=(-?\d{1,20})(?=\s|$)")
+_AREA = re.compile(r"([a-z][a-z0-9_-]{0,31})=([A-Za-z0-9_.-]{1,32})(?=\s|$)")
 _RESULT = re.compile(r"^(not ok|ok) 1 (\S+)(?: # (.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
 class StressorReport:
-    """A guest's report. ``skip`` is init's or the stressor's reason why it is not possible in this kernel."""
+    """A guest's report. ``areas`` are parts of memory management and what the kernel has of them ("no", "yes", "v1").
+
+    ``skip`` is init's or the stressor's reason why it is not possible in this kernel."""
 
     user_space: bool
     guest: str
@@ -24,6 +27,7 @@ class StressorReport:
     skip: str | None = None
     error: str = ""
     done: bool = False
+    areas: dict[str, str] = field(default_factory=dict)
 
     def moved(self, name: str) -> int | None:
         """How far a counter moved, or a "digest.KEY" value; None where the guest has no such counter."""
@@ -38,6 +42,7 @@ def parse_report(data: bytes, stressor: str) -> StressorReport:
     """The report in the bytes of the report port; lines that are not of the protocol are passed over."""
     user_space = done = False
     guest, skip, error = "", None, ""
+    areas: dict[str, str] = {}
     ok: bool | None = None
     counters: dict[str, dict[str, int]] = {"before": {}, "after": {}}
     digest: dict[str, int] = {}
@@ -49,6 +54,8 @@ def parse_report(data: bytes, stressor: str) -> StressorReport:
             user_space = True
         elif line.startswith("# guest: "):
             guest = "".join(c for c in line.removeprefix("# guest: ") if c.isprintable())[:300]
+        elif line.startswith("# areas: "):
+            areas.update(_AREA.findall(line))
         elif line.startswith(f"# digest {stressor} "):
             digest.update({key: int(value) for key, value in _PAIR.findall(line)})
         elif line.startswith("# error "):
@@ -62,4 +69,6 @@ def parse_report(data: bytes, stressor: str) -> StressorReport:
             ok = match[1] == "ok"
             if not ok:
                 error = error or directive[:300]
-    return StressorReport(user_space, guest, counters["before"], counters["after"], digest, ok, skip, error, done)
+    return StressorReport(
+        user_space, guest, counters["before"], counters["after"], digest, ok, skip, error, done, areas
+    )

@@ -194,13 +194,7 @@ class ObjectStore:
             if Path(location).is_absolute():
                 listed = self._local(Path(location), "log", "--format=%H %T", f"{first}..{last}")
             else:
-                try:
-                    self._fetch_remote(location, f"+{last}:{ref}", f"--shallow-exclude={first}")
-                except git.GitCommandError as error:
-                    if not _NOT_SHALLOW.search(str(error.stderr)):
-                        raise
-                    report(f"{location} gives no part of its history ({git_reason(error)}): fetching all of {last}")
-                    self._fetch_remote(location, f"+{last}:{ref}")
+                self._fetch_range(location, first, last, ref, report)
                 listed = self.git("log", "--format=%H %T", ref)
             commit = next((line.split()[0] for line in listed.splitlines() if line.endswith(f" {tree_id}")), None)
             if commit is None:
@@ -230,6 +224,32 @@ class ObjectStore:
         A file kept as its difference to another tree's counts as that difference.
         """
         return int(self.git("rev-list", "--objects", "--no-walk", "--disk-usage", commit).strip() or 0)
+
+    def fetch_range(self, location: str, revisions: str, ref: str) -> str:
+        """Fetches the commits of ``revisions`` ("FIRST..LAST", FIRST a tag or branch) from a URL; returns LAST's.
+
+        Raises TreeUnavailable with git's own reason on one line.
+        """
+        first, _, last = revisions.partition("..")
+        try:
+            self._fetch_range(location, first, last, ref)
+        except git.GitCommandError as error:
+            raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
+        commit = self.ref(ref)
+        if commit is None:
+            raise TreeUnavailable(f"{last} of {location} is not a commit")
+        return commit
+
+    def _fetch_range(
+        self, location: str, first: str, last: str, ref: str, report: Callable[[str], None] = lambda text: None
+    ) -> None:
+        try:
+            self._fetch_remote(location, f"+{last}:{ref}", f"--shallow-exclude={first}")
+        except git.GitCommandError as error:
+            if not _NOT_SHALLOW.search(str(error.stderr)):
+                raise
+            report(f"{location} gives no part of its history ({git_reason(error)}): fetching all of {last}")
+            self._fetch_remote(location, f"+{last}:{ref}")
 
     @staticmethod
     def _local(path: Path, *arguments: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.builds.config_in import dependencies
+from harness.builds.config_in import read_config_in
+from harness.builds.definitions import Definitions
 from harness.builds.kconfig import check
+from harness.model.build import DropKind
 
 CONFIG_IN = """
 # A comment with CONFIG_PLAIN in it; it's no statement
@@ -35,6 +37,11 @@ bool 'Last' CONFIG_LAST
 """
 
 
+def read(text: str, **files: str) -> Definitions:
+    """The definitions of a tree with this arch/i386/config.in."""
+    return read_config_in({"arch/i386/config.in": text, **files}.get, "i386")
+
+
 @pytest.mark.parametrize(
     ("option", "expression"),
     [
@@ -52,24 +59,40 @@ bool 'Last' CONFIG_LAST
     ],
 )
 def test_what_an_option_depends_on(option: str, expression: str | None) -> None:
-    assert dependencies(CONFIG_IN, option) == expression
+    places = read(CONFIG_IN).of(option)
+    # A statement with a prompt says more than one that defines the option from others.
+    prompted = [place for place in places if place.visible is not None] or list(places)
+    assert (prompted[0].depends if prompted else None) == expression
 
 
 @pytest.mark.parametrize(
     ("got", "reason"),
     [
-        ({}, "unmet dependency: (SMP = y || PREEMPT = y), NEW != n, A, B"),
-        ({"SMP": "y", "NEW": "y", "A": "y"}, "unmet dependency: B"),
-        ({"PREEMPT": "y", "A": "y", "B": "y"}, "unmet dependency: NEW != n"),
+        ({}, "unmet dependency: (SMP = y || PREEMPT = y) (all n), NEW != n (NEW=n), A=n, B=n"),
+        ({"SMP": "y", "NEW": "y", "A": "y"}, "unmet dependency: B=n"),
+        ({"PREEMPT": "y", "A": "y", "B": "y"}, "unmet dependency: NEW != n (NEW=n)"),
     ],
 )
 def test_the_reason_for_a_dropped_option(got: dict[str, str], reason: str) -> None:
-    expression = dependencies(CONFIG_IN, "INNER")
-    assert expression is not None
-    (dropped,) = check({"INNER": "y"}, got.items(), {"INNER": expression}).dropped
-    assert dropped.reason == reason
+    (dropped,) = check({"INNER": "y"}, got.items(), read(CONFIG_IN)).dropped
+    assert (dropped.kind, dropped.reason) == (DropKind.UNMET, reason)
+
+
+def test_another_of_its_choice_and_an_option_without_a_prompt() -> None:
+    (dropped,) = check({"OLD": "y"}, [("NEW", "y")], read(CONFIG_IN)).dropped
+    assert (dropped.kind, dropped.reason) == (DropKind.CHOICE, "NEW was taken of its choice")
+    (dropped,) = check({"SHARED": "y"}, [("SMP", "y")], read("define_bool CONFIG_SHARED n\n")).dropped
+    assert dropped.kind is DropKind.NO_PROMPT
+
+
+def test_files_that_are_included_and_what_surrounds_them() -> None:
+    inner = "bool 'Inside' CONFIG_INSIDE\nfi\nsource drivers/Config.in\n"
+    outer = 'if [ "$CONFIG_PCI" = "y" ]; then\n source drivers/Config.in\nfi\nbool \'After\' CONFIG_AFTER\n'
+    definitions = read(outer, **{"drivers/Config.in": inner})
+    assert definitions.of("INSIDE")[0].depends == "PCI = y"
+    assert definitions.of("AFTER")[0].depends == ""
 
 
 @pytest.mark.parametrize("text", ["", "if", "if [", "else\nfi\nfi\n", "bool\nchoice\ndefine_bool\n", "bool 'X\n" * 3])
 def test_a_broken_file_defines_nothing(text: str) -> None:
-    assert dependencies(text, "X") is None
+    assert not read(text).of("X")

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from harness.builds import recipe
+from harness.builds.build_log import BuildLog
 from harness.builds.kernel_build import BuildFailed, BuildRequest, KernelBuilder, object_of
-from harness.model.build import Fragment
+from harness.builds.warning_record import merged
+from harness.model.build import Fragment, Kernel
+from harness.model.build_message import BuildMessage, MessageKind
 from harness.model.era import ConfigDialect, Era, Toolchain
-from harness.model.errors import UserError
+from harness.model.errors import InfrastructureError, UserError
 from harness.model.version import VersionRange
 from tests.fake.containers import LocalRunner, fake_image
 
@@ -167,8 +170,11 @@ def test_links_left_in_the_output_folder_are_not_written_through(
 def test_a_dropped_option_is_named_with_the_dependency_of_its_own_architecture(
     source: Path, builder: KernelBuilder
 ) -> None:
-    with pytest.raises(UserError, match=r"CONFIG_LOST=y became n \(unmet dependency: MISSING\)"):
-        builder.build(request_for(source, (("WANTED", "y"), ("LOST", "y"))), told)
+    kernel = builder.build(request_for(source, (("WANTED", "y"), ("LOST", "y"))), told)
+    (dropped,) = kernel.config.dropped
+    assert (dropped.name, dropped.got, dropped.reason) == ("LOST", "n", "unmet dependency: MISSING=n")
+    again = builder.cached(request_for(source, (("WANTED", "y"), ("LOST", "y"))))
+    assert again is not None and again.config == kernel.config, "kept with the kernel"
 
 
 def test_some_objects_only_each_by_itself(source: Path, builder: KernelBuilder) -> None:
@@ -178,8 +184,9 @@ def test_some_objects_only_each_by_itself(source: Path, builder: KernelBuilder) 
     result = builder.compile(request, ("mm/a.o", "mm/b.o", "mm/c.o", "mm/none.o"), told)
     a, b, c, none = result.objects
     assert (a.error, a.warnings) == ("", ())
-    assert (b.error, b.warnings) == ("mm/b.c:1: error: parse error before ';'", ("mm/b.c:1: warning: unused variable",))
-    assert (c.error, c.warnings) == ("", ("mm/c.c:1: warning: unused variable",))
+    assert b.error == "mm/b.c:1: error: parse error before ';'"
+    assert [str(warning) for warning in b.warnings] == ["mm/b.c:1: warning: unused variable"]
+    assert (c.error, [str(warning) for warning in c.warnings]) == ("", ["mm/c.c:1: warning: unused variable"])
     assert "No rule to make target" in none.error
     assert result.config.has("WANTED")
     # A second time too: a warning is told by a compiler that runs.
@@ -187,6 +194,75 @@ def test_some_objects_only_each_by_itself(source: Path, builder: KernelBuilder) 
     assert builder.cached(request) is None and builder.known_failure(request) is None
     with pytest.raises(BuildFailed, match=r"mm/b\.c:1: error: parse error"):
         builder.build(request, told)
+
+
+def warnings_of(kernel: Kernel) -> list[str] | None:
+    """As people read them."""
+    return None if kernel.warnings is None else [str(warning) for warning in kernel.warnings]
+
+
+def test_a_kernel_has_the_warnings_of_what_was_not_compiled_again_too(source: Path, builder: KernelBuilder) -> None:
+    a, b = ("mm/a.c:1: warning: unused variable", "mm/b.c:1: warning: unused variable")
+    request = request_for(source)
+    (source / "mm/b.c").write_text("warn\n")
+    assert warnings_of(builder.build(request, told)) == [b]
+    (source / "mm/a.c").write_text("warn\n")
+    assert compiled(request) == ["mm/a.o", "mm/b.o"]
+    second = builder.build(replace(request, tree_id="2", patches=1), told)
+    assert compiled(request) == ["mm/a.o"] and warnings_of(second) == [a, b]
+    (source / "mm/b.c").write_text("mended\n")
+    assert warnings_of(builder.build(replace(request, tree_id="3", patches=2), told)) == [a]
+    # Nothing is compiled at all, and a kernel at hand keeps its own.
+    assert warnings_of(builder.build(replace(request, tree_id="4", patches=3), told)) == [a]
+    cached = builder.cached(replace(request, tree_id="2", patches=1))
+    assert cached is not None and warnings_of(cached) == [a, b]
+
+
+def test_a_build_that_failed_or_was_killed_loses_no_warning(source: Path, builder: KernelBuilder) -> None:
+    request = request_for(source)
+    edit(source / "mm/a.c", "warn\n")
+    edit(source / "mm/b.c", "fail\n")
+    with pytest.raises(BuildFailed) as failed:
+        builder.build(request, told)
+    assert [str(error) for error in failed.value.messages] == ["mm/b.c:1: error: parse error before ';'"]
+    again = builder.known_failure(request)
+    assert again is not None and again.messages == failed.value.messages
+    edit(source / "mm/b.c", "mended\n")
+    killed = KernelBuilder(LocalRunner(builder.cache.folder / "runs", "killed"), builder.cache.folder)
+    with pytest.raises(InfrastructureError):
+        killed.build(replace(request, tree_id="2"), told)
+    assert warnings_of(builder.build(replace(request, tree_id="2"), told)) == ["mm/a.c:1: warning: unused variable"]
+    # The warnings of what single objects said are those of the output folder too.
+    edit(source / "mm/b.c", "warn\n")
+    builder.compile(replace(request, tree_id="3"), ("mm/b.o",), told)
+    kernel = builder.build(replace(request, tree_id="3"), told)
+    assert [warning.file for warning in kernel.warnings or ()] == ["mm/a.c", "mm/b.c"]
+
+
+def test_warnings_are_not_known_where_somebody_else_built_in_the_folder(source: Path, builder: KernelBuilder) -> None:
+    request = request_for(source)
+    builder.build(request, told)
+    (request.out / "harness.log").write_text("of an older harness\n")
+    assert warnings_of(builder.build(replace(request, tree_id="2"), told)) is None
+    assert warnings_of(builder.build(replace(request, tree_id="3"), told)) is None
+    # What a container leaves in place of the record is not followed.
+    fresh = replace(request, tree_id="4", out=source.parent / "fresh")
+    builder.build(fresh, told)
+    record = fresh.out / "harness.warnings"
+    record.unlink()
+    record.symlink_to(source / "Makefile")
+    assert warnings_of(builder.build(replace(fresh, tree_id="5"), told)) is None
+    assert (source / "Makefile").read_text() == MAKEFILE
+    record.unlink()
+    record.write_text('{"mark": 1, "known": true, "messages": [{"file": []}]}')
+    assert warnings_of(builder.build(replace(fresh, tree_id="6"), told)) is None
+
+
+def test_warnings_of_a_file_that_a_patch_removes_are_gone(source: Path) -> None:
+    old = BuildMessage(MessageKind.WARNING, "mm/gone.c", 1, "loud", target="mm/gone.o")
+    link = BuildMessage(MessageKind.WARNING, ".tmp_vmlinux1", 0, "loud", target=".tmp_vmlinux1")
+    assert merged((old, link), BuildLog((), ()), lambda file: file != "mm/gone.c") == (link,)
+    assert merged((old, link), BuildLog((".tmp_vmlinux1",), ()), lambda file: True) == (old,)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +292,8 @@ def test_todays_dialect_is_what_it_was() -> None:
     today = replace(ERA, dialect=ConfigDialect.ALLCONFIG, in_tree=False)
     configure = "make -C /source O=/out ARCH=x KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"
     assert recipe.configure(today, "ARCH=x") == configure
-    assert recipe.build(today, "ARCH=x", 4) == "rm -f /out/.version && make -C /source O=/out ARCH=x -j4 bzImage"
+    build = "rm -f /out/.version && make -C /source O=/out ARCH=x -j4 -Otarget bzImage"
+    assert recipe.build(today, "ARCH=x", 4) == build
     # In the tree, with a configuration program that takes the requests: both are the era's to say.
     assert recipe.configure(replace(today, in_tree=True), "ARCH=x").endswith(
         "make -C /out ARCH=x KCONFIG_ALLCONFIG=/out/harness.config allnoconfig"

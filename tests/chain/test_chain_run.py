@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from harness.model.cell import Outcome
@@ -220,17 +222,106 @@ def test_an_unavailable_tree_is_a_line(make: Make) -> None:
     assert checkout.harness("run", "demo", "--seed", "3").code == 3
 
 
-def test_a_dropped_option_names_itself_and_why(make: Make) -> None:
+HISTORY = """
+options:
+  NUMA:
+    - {is: not-yet}
+    - {since: "6.5-rc1"}
+  DEBUG_VM:
+    - {name: OLD_DEBUG_VM}
+    - {since: "5.0"}
+  PROC_FS:
+    - {is: always}
+    - {since: "7.0"}
+"""
+
+
+def test_a_dropped_option_that_nothing_needs_is_told_once_and_no_error(make: Make) -> None:
     checkout = make(harmless(1))
+    checkout.write("configs/kconfig/history.yaml", HISTORY.replace("6.5-rc1", "6.0"))
     checkout.write(
-        "configs/kconfig/fake.config", "CONFIG_NUMA=y\nCONFIG_DEBUG_VM=y\nCONFIG_PROVE_RCU=y\nCONFIG_NO_SUCH=y\n"
+        "configs/kconfig/fake.config",
+        "CONFIG_NUMA=y\nCONFIG_DEBUG_VM=y\nCONFIG_PROVE_RCU=y\nCONFIG_PROC_FS=y\nCONFIG_NUMAA=y\n",
     )
+    workshop, recorder = checkout.workshop()
+    summary = start_or_continue(workshop, checkout.request()).execute()
+    assert (summary.exit_code, checkout.boots()) == (0, 2)
+    (told,) = [line for line in recorder.notices().splitlines() if "options dropped" in line]
+    assert told == (
+        "fake: 2 requested options dropped: CONFIG_PROVE_RCU=y (unmet dependency: LOCKDEP_SUPPORT=n), "
+        "CONFIG_NUMAA=y (this tree has no such option; did you mean NUMA?); harness config show fake tells all"
+    )
+
+
+def test_a_dropped_option_that_the_series_requires_blocks_the_cells_of_its_tree(make: Make) -> None:
+    checkout = make(harmless(1))
+    series = checkout.series_folder / "series.yaml"
+    series.write_text(series.read_text().replace("DEBUG_VM, reason: the assertion needs it", "PROVE_RCU, reason: why"))
+    checkout.write("configs/kconfig/fake.config", "CONFIG_NUMA=y\nCONFIG_DEBUG_VM=y\nCONFIG_PROVE_RCU=y\n")
     ended = checkout.harness("run", "demo")
-    assert (ended.code, checkout.boots()) == (2, 0)
-    last = ended.err.splitlines()[-1]
-    assert "CONFIG_PROVE_RCU=y became n (unmet dependency: LOCKDEP_SUPPORT)" in last
-    assert "CONFIG_NO_SUCH=y became n (this tree has no such option)" in last
-    assert "configs/kconfig/fake.config" in last
+    assert (ended.code, checkout.boots()) == (4, 0)
+    assert "the series needs CONFIG_PROVE_RCU (why): dropped, unmet dependency: LOCKDEP_SUPPORT=n" in ended.out
+
+
+def test_a_stressor_is_blocked_by_what_the_kernel_has_not_yet(make: Make) -> None:
+    checkout = make(harmless(1), stressors=("migration", "quiet"))
+    checkout.write("configs/kconfig/history.yaml", HISTORY)
+    ended = checkout.harness("run", "demo")
+    assert checkout.boots() == 2, "the other stressor runs"
+    assert "needs CONFIG_NUMA: not in this kernel before 6.5-rc1" in ended.out
+
+
+def test_what_became_of_every_request(make: Make) -> None:
+    checkout = make(harmless(1))
+    checkout.write("configs/kconfig/history.yaml", HISTORY)
+    own = checkout.write("own.config", "CONFIG_PROC_FS=y\nCONFIG_PROVE_RCU=y\n# CONFIG_NOTHING is not set\n")
+    ended = checkout.harness("config", "show", "fake", "--series", "demo", "--fragment", str(own), "--json")
+    assert (ended.code, checkout.containers("configure"), checkout.containers()) == (0, 1, 0)
+    told = json.loads(ended.out)
+    assert (told["tree"], told["era"], told["fragments"]) == ("fake", "fake", ["fake", "own"])
+    states = {row["option"]: (row["state"], row["reason"]) for row in told["requests"]}
+    assert states == {
+        "NUMA": ("dropped", "not in this kernel before 6.5-rc1"),
+        "DEBUG_VM": ("obtained", ""),
+        "PROC_FS": ("always", "always on"),
+        "PROVE_RCU": ("dropped", "unmet dependency: LOCKDEP_SUPPORT=n"),
+        "NOTHING": ("obtained", ""),
+    }
+    assert told["counts"] == {"dropped": 2, "obtained": 2, "always": 1, "added": 0}
+    assert told["stressors"] == {"migration": {"NUMA": "not in this kernel before 6.5-rc1"}}
+    assert told["obtained"]["DEBUG_VM"] == "y"
+    words = checkout.harness("config", "show", "fake", "--fragment", str(own), "--all").out
+    assert "3 requested by own; 1 obtained, 1 there without an option, 0 no option of this kernel, 1 dropped" in words
+    assert "stressor memcg: blocked, needs CONFIG_NUMA: not in this kernel before 6.5-rc1" in words
+
+
+def test_the_history_of_an_option(make: Make) -> None:
+    checkout = make(harmless(1))
+    checkout.write("configs/kconfig/history.yaml", HISTORY)
+    ended = checkout.harness("config", "explain", "CONFIG_OLD_DEBUG_VM")
+    assert ended.code == 0 and "CONFIG_OLD_DEBUG_VM is CONFIG_DEBUG_VM today" in ended.out
+    told = json.loads(checkout.harness("config", "explain", "numa", "--json").out)
+    assert [(step["is"], step["since"], step["until"]) for step in told["history"]] == [
+        ("not-yet", None, "6.5-rc1"), ("option", "6.5-rc1", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("show", "fak"), "unknown tree 'fak'; did you mean fake?"),
+        (("show", "fake", "--fragment", "fakes"), "unknown kconfig fragment 'fakes'; did you mean fake?"),
+        (("show", "fake", "--fragment", "no/such.config"), "no/such.config: cannot be read: No such file or directory"),
+        (("show", "fake", "--series", "dem"), "unknown series 'dem'; did you mean demo?"),
+        (("explain", "NUMAA"), "did you mean NUMA?"),
+        (("explain", "OLD_DEBUG"), "did you mean OLD_DEBUG_VM or DEBUG_VM?"),
+    ],
+)
+def test_what_config_does_not_know(make: Make, words: tuple[str, ...], told: str) -> None:
+    checkout = make(harmless(1))
+    checkout.write("configs/kconfig/history.yaml", HISTORY)
+    ended = checkout.harness("config", *words)
+    assert ended.code == 2 and told in ended.err, ended.err
 
 
 def test_a_required_option_that_nobody_requests(make: Make) -> None:

@@ -209,6 +209,25 @@ def test_repro_repeats_a_cell(ran: Checkout) -> None:
     assert ran.harness("repro", "ffffffffffff").code == 2
 
 
+def test_show_of_a_cell_names_its_files(ran: Checkout) -> None:
+    store = ran.store()
+    cell = next(c for c in store.run_cells(last_run(ran)) if c.result and c.result.findings)
+    folder = store.cell_folder(cell.cell)
+    shown = ran.harness("show", cell.cell[:12])
+    assert shown.code == 1 and TITLE in shown.out and f"cell {cell.cell}" in shown.out
+    flat = "".join(shown.out.split())
+    assert f"{folder}/console" in flat and "kernel-log" not in flat
+    # A kernel that died left its log, too.
+    (folder / "kernel-log").write_bytes(b"kernel BUG\n")
+    flat = "".join(ran.harness("show", cell.cell[:12]).out.split())
+    (folder / "kernel-log").unlink()
+    assert "kernel-log(fromguestRAM)" in flat and f"{folder}/kernel-log" in flat
+    good = next(c for c in store.run_cells(last_run(ran)) if c.result and not c.result.findings)
+    assert ran.harness("show", good.cell[:12]).code == 0
+    missing = ran.harness("show", "ffffffffffff")
+    assert missing.code == 2 and "no cell begins with" in missing.err
+
+
 def test_parse_prints_one_object_per_file(ran: Checkout, tmp_path: Path) -> None:
     store = ran.store()
     cells = {cell.patches: cell.cell for cell in store.run_cells(last_run(ran))}

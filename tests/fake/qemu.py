@@ -5,7 +5,7 @@ real one leaves. Every boot adds a line to boots.log beside the script; canaries
 Run with -ES, and modules are imported where they are used, so that it starts at once.
 """
 
-# ruff: noqa: PTH118, PTH120, PTH123
+# ruff: noqa: PTH116, PTH118, PTH120, PTH123
 # (pathlib takes as long to import as the rest of a boot)
 from __future__ import annotations
 
@@ -110,8 +110,12 @@ class Guest:
             self.kernel_says(function.replace("_", " "))
         elif verb == "hang":
             if "monitor" in directive:
-                monitor(mute=directive["monitor"] == "mute")
+                monitor(mute=directive["monitor"] == "mute", memory=directive.get("memory"))
             time.sleep(60)
+        elif verb == "ends":
+            if "done" in directive:
+                self.reports("# harness: done")
+            monitor(reason=directive["reason"], memory=directive.get("memory"))
         elif verb == "die":
             sys.exit(0)
         elif verb == "flood":
@@ -155,8 +159,9 @@ class Guest:
         self.leave()
 
 
-def monitor(mute: bool) -> None:
-    """A hung guest: its QEMU still answers QMP, unless mute, and shows a key after a serial break on the console."""
+def monitor(mute: bool = False, reason: str | None = None, memory: str | None = None) -> None:
+    """A guest that hangs or, with a ``reason``, has ended: its QEMU still answers QMP, unless mute, and shows a key
+    after a serial break on the console. ``memory`` is a file with the guest's RAM."""
     import contextlib
     import json
     import socket
@@ -171,6 +176,7 @@ def monitor(mute: bool) -> None:
             time.sleep(60)
         with peer, contextlib.suppress(OSError):
             peer.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+            state = {"status": "running"}
             text = ""
             while data := peer.recv(4096):
                 text += data.decode()
@@ -179,10 +185,27 @@ def monitor(mute: bool) -> None:
                         # One object after the other, with or without line ends.
                         command, end = json.JSONDecoder().raw_decode(text.lstrip())
                         text = text.lstrip()[end:]
-                        status = {"status": "running"} if command["execute"] == "query-status" else {}
-                        answer = {"return": status} | ({"id": command["id"]} if "id" in command else {})
+                        verb, arguments = command["execute"], command.get("arguments", {})
+                        told: object = {}
+                        if verb == "query-status":
+                            told = state
+                        elif verb == "human-monitor-command":
+                            told = "\r\nCPU#0\r\nEAX=00000000\r\nEIP=c0101004 EFL=00000246\r\n"
+                        elif verb == "query-memory-size-summary":
+                            told = {"base-memory": os.stat(memory).st_size if memory else 0}
+                        elif verb == "pmemsave" and memory:
+                            with open(memory, "rb") as ram, open(arguments["filename"], "wb") as part:
+                                ram.seek(arguments["val"])
+                                part.write(ram.read(arguments["size"]))
+                        answer = {"return": told} | ({"id": command["id"]} if "id" in command else {})
                         peer.sendall(json.dumps(answer).encode() + b"\r\n")
-                        if command["execute"] == "chardev-send-break":
+                        if verb == "qmp_capabilities" and reason:
+                            time.sleep(0.2)
+                            state = {"status": "shutdown"}
+                            event = {"event": "SHUTDOWN", "data": {"guest": True, "reason": reason}}
+                            event["timestamp"] = {"seconds": 1, "microseconds": 0}
+                            peer.sendall(json.dumps(event).encode() + b"\r\n")
+                        if verb == "chardev-send-break":
                             with open("console", "a") as console:
                                 console.write("[   99.000000] sysrq: Show Blocked State\r\n")
                                 console.write("task:fake state:D\r\n" * 20)

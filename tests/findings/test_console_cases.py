@@ -3,6 +3,8 @@
 Head lines, then ``# console:``, then the console's bytes as they are:
     # expect: KIND | TITLE | SEVERITY | FIRST-LAST [| corrupted]
     # expect: none
+    # symbol: ADDRESS NAME     for kernels whose traces are addresses only
+Those in a folder are recorded (python -m tests.system.record TREE), with kernels that fail on purpose.
 """
 
 from __future__ import annotations
@@ -14,8 +16,19 @@ import pytest
 from harness.findings import ConsoleParser, parse_console
 from harness.model.finding import Finding
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
+FOLDER = Path(__file__).parent / "cases"
+CASES = sorted(FOLDER.rglob("*.txt"))
 HEAD_END = b"# console:\n"
+
+
+def case_name(path: Path) -> str:
+    return str(path.relative_to(FOLDER).with_suffix(""))
+
+
+def symbols_of(path: Path) -> dict[int, str]:
+    head, _, _ = path.read_bytes().partition(HEAD_END)
+    words = [line.split()[2:4] for line in head.decode().splitlines() if line.startswith("# symbol:")]
+    return {int(address, 16): name for address, name in words}
 
 
 def read_case(path: Path) -> tuple[list[str], bytes]:
@@ -35,24 +48,25 @@ def in_words(finding: Finding) -> str:
     return words + (" | corrupted" if finding.corrupted else "")
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES, ids=case_name)
 def test_case(path: Path) -> None:
     expected, console = read_case(path)
-    assert [in_words(finding) for finding in parse_console(console)] == expected
+    assert [in_words(finding) for finding in parse_console(console, symbols_of(path).get)] == expected
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES, ids=case_name)
 def test_case_behind_a_long_clean_log_and_in_small_pieces(path: Path) -> None:
     """What lines before it, and the sizes of the pieces in which it comes, must not matter."""
     expected, console = read_case(path)
     clean = b"[    1.000000] pci 0000:00:1f.0: reg 0x10: [mem 0xfebf0000-0xfebf0fff]\n" * 2000
-    behind = parse_console(clean + console)
-    alone = parse_console(console[i : i + 7] for i in range(0, len(console), 7))
+    names = symbols_of(path).get
+    behind = parse_console(clean + console, names)
+    alone = parse_console((console[i : i + 7] for i in range(0, len(console), 7)), names)
     assert [f.title for f in behind] == [f.title for f in alone] == [line.split(" | ")[1] for line in expected]
     assert [f.first_line - 2000 for f in behind] == [f.first_line for f in alone]
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES, ids=case_name)
 def test_titles_hold_nothing_that_differs_between_two_runs(path: Path) -> None:
     """The same report with other addresses, times and pids has the same title."""
     _, console = read_case(path)
@@ -63,7 +77,7 @@ def test_titles_hold_nothing_that_differs_between_two_runs(path: Path) -> None:
 
 
 def test_there_are_cases_of_every_era() -> None:
-    names = [path.stem for path in CASES]
+    names = [case_name(path) for path in CASES]
     for era in ("2.5", "2.6.9", "2.6.22", "2.6.27", "3.0", "6.1", "6.12", "clean"):
         assert any(name.startswith(era + "-") for name in names), era
 

@@ -262,7 +262,7 @@ def large_run() -> RunSummary:
 _PLAIN = (Outcome.PASS, Outcome.FINDING)
 
 
-def excerpt(key: str, first: int, last: int) -> list[str]:
+def excerpt(key: str, artefact: str, first: int, last: int) -> list[str]:
     """Console lines of any cell."""
     lines = dict(enumerate(WARNING.lines, WARNING.first_line))
     return [
@@ -271,6 +271,6 @@ def excerpt(key: str, first: int, last: int) -> list[str]:
     ]
 
 
-def hostile_excerpt(key: str, first: int, last: int) -> list[str]:
+def hostile_excerpt(key: str, artefact: str, first: int, last: int) -> list[str]:
     """Console lines that would like to be something else."""
     return [f"{number} {HOSTILE}{LONG_WORD}\r\n</pre>" for number in range(first, last + 1)]

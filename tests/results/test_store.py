@@ -11,7 +11,7 @@ import pytest
 
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import Finding, Severity
+from harness.model.finding import KERNEL_LOG, Finding, Severity
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.tree import Applied, PatchState
 from harness.results.store import SCHEMA_VERSION, CellRow, KernelRow, RunRow, Store, TreeRow
@@ -66,6 +66,29 @@ def test_how_patches_went_in(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "harness.sqlite") as connection:
         connection.execute("DROP TABLE run_patches")
     assert opened(tmp_path).patches("a") == []
+
+
+def test_the_log_from_guest_ram_is_kept(tmp_path: Path) -> None:
+    store = opened(tmp_path / "results")
+    finding = replace(FINDING, artefact=KERNEL_LOG)
+    died = result(cell(), tmp_path / "guest", (finding,))
+    (tmp_path / "guest" / KERNEL_LOG).write_bytes(b"kernel BUG\n")
+    kept = store.put_cell(cell(), replace(died, kernel_log=str(tmp_path / "guest" / KERNEL_LOG)), 5.0)
+    assert Path(kept.kernel_log) == store.cell_folder(kept.key) / KERNEL_LOG
+    assert Path(kept.kernel_log).read_bytes() == b"kernel BUG\n"
+    assert opened(tmp_path / "results").cell(kept.key) == kept
+    # A cell without one does not get the old one's.
+    (tmp_path / "guest" / "console").unlink()
+    assert store.put_cell(cell(), died, 6.0).kernel_log == ""
+    assert opened(tmp_path / "results").cell(kept.key) == store.cell(kept.key)
+
+
+def test_a_store_of_before_a_column_came_gets_it(tmp_path: Path) -> None:
+    store = opened(tmp_path / "results")
+    kept = store.put_cell(cell(), result(cell(), tmp_path / "guest", (FINDING,)), 5.0)
+    with sqlite3.connect(tmp_path / "results" / "harness.sqlite") as connection:
+        connection.execute("ALTER TABLE findings DROP COLUMN artefact")
+    assert opened(tmp_path / "results").cell(kept.key) == kept
 
 
 def test_a_cell_and_its_artefacts(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.model.cell import Outcome, Proof
-from harness.model.finding import Finding, Severity
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
 from harness.model.guest import GuestEnd, GuestResult
-from harness.runs.cell_run import decide
+from harness.runs.cell_run import decide, with_kernel_log
 from harness.runs.execute import source_locations
 from harness.stressors.report_port import StressorReport
 
@@ -47,6 +48,8 @@ def finding(severity: Severity) -> Finding:
         (GuestEnd.HUNG, "notice", NOWHERE, None, Outcome.HUNG, "hung before user space"),
         (GuestEnd.WALL_LIMIT, "", RUNNING, None, Outcome.TIMED_OUT, "told"),
         (GuestEnd.WALL_LIMIT, "", NOWHERE, None, Outcome.HUNG, "hung before user space"),
+        (GuestEnd.RESET, "", NOWHERE, None, Outcome.HUNG, "died without a word before user space was reached: told"),
+        (GuestEnd.RESET, "fatal", NOWHERE, None, Outcome.FINDING, "a fatal report"),
         (GuestEnd.FLOODED, "", RUNNING, None, Outcome.DID_NOT_EXERCISE, "flooded"),
         (GuestEnd.FLOODED, "warning", RUNNING, None, Outcome.FINDING, "a warning report"),
         (GuestEnd.QEMU_FAILED, "", DONE, PROVEN, Outcome.HARNESS_FAILURE, "told"),
@@ -61,6 +64,33 @@ def test_outcomes(
     decided, why = decide(result, findings, report, proof)
     assert decided is outcome
     assert reason.replace("an error", "a error") in why
+
+
+def named(title: str, *, corrupted: bool = False, kind: str = "bug", artefact: str = CONSOLE) -> Finding:
+    """One report of the kernel, whole or torn."""
+    return Finding(kind, title, "f", Severity.FATAL, 1, 2, (), corrupted, artefact=artefact)
+
+
+def test_a_report_that_only_the_log_has_says_so() -> None:
+    (found,) = with_kernel_log((), (named("BUG in x"),))
+    assert (found.artefact, found.origin) == (KERNEL_LOG, "from guest RAM")
+    outcome, reason = decide(GuestResult(GuestEnd.HUNG, 1.0, None, "c", "r", "told"), (found,), NOWHERE, None)
+    assert (outcome, reason) == (Outcome.FINDING, "BUG in x (from guest RAM)")
+
+
+def test_what_the_console_has_is_not_said_twice() -> None:
+    console = (named("BUG in x"), named("kernel panic: y", kind="panic"))
+    assert with_kernel_log(console, console) == console
+    assert with_kernel_log(console, ()) == console
+    # The log is shorter than the console: its oldest report has lost its beginning.
+    assert with_kernel_log(console, (named("BUG at x.c", corrupted=True),)) == console
+
+
+def test_a_report_that_the_console_tore_is_taken_whole_from_the_log() -> None:
+    torn, panic = named("BUG at x.c", corrupted=True), named("kernel panic: y", kind="panic")
+    whole = named("BUG in x")
+    assert with_kernel_log((torn, panic), (whole,)) == (panic, replace(whole, artefact=KERNEL_LOG))
+    assert with_kernel_log((), (torn,)) == (replace(torn, artefact=KERNEL_LOG),)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.model.cell import ProofRule, Stressor
-from harness.stressors.proof import judge, missing_options
+from harness.stressors.proof import judge
 from harness.stressors.report_port import StressorReport, parse_report
 
 GOOD = b"""KTAP version 1\r
@@ -83,10 +83,3 @@ def test_every_rule_needs_one_of_its_counters() -> None:
     assert not proof.satisfied
     assert proof.missing == ("digest.touches +9: less than 10 (in use)", "this kernel has none of nothing (who knows)")
     assert judge(stressor(), StressorReport(True, "")).satisfied, "a control has nothing to prove"
-
-
-def test_options_in_the_eras_names() -> None:
-    wants = stressor(requires=("NUMA", "THP", "NEW"))
-    assert missing_options(wants, ["NUMA", "OLD_THP", "NEW"], {"THP": "OLD_THP"}) == ()
-    assert missing_options(wants, ["NUMA", "THP"], {"THP": "OLD_THP"}) == ("THP", "NEW")
-    assert missing_options(wants, ["NUMA", "THP"], {"NEW": ""}) == ("NEW",)

@@ -68,5 +68,5 @@ def test_the_baseline_builds_and_a_file_with_an_error_is_named(
     source.write_bytes(source.read_bytes() + b"\nint planted(void)\n{\n\tint unused;\n\treturn no_such_thing;\n}\n")
     rmap, page_alloc = builder.compile(request, OBJECTS, told).objects
     assert "mm/rmap.c" in rmap.error and "no_such_thing" in rmap.error
-    assert any("unused" in warning for warning in rmap.warnings)
+    assert any("unused" in warning.message for warning in rmap.warnings)
     assert page_alloc.error == ""

@@ -43,6 +43,15 @@ def fixup(**words: object) -> Fixup:
     return Fixup(**values)  # type: ignore[arg-type]
 
 
+def test_a_fixup_that_the_tree_does_not_need_is_left_out(store: ObjectStore, content: TreeContent) -> None:
+    needed, mended = fixup(), fixup(name="g", find="char gone;", unless="int c;")
+    base = baseline(store, content, (mended, needed))
+    assert [done.name for done in base.fixups] == ["f"]
+    assert base.subject == "baseline (fix-ups: f)"
+    with pytest.raises(UserError, match="fix-up g: its text stands 0 times, 1 expected"):
+        baseline(store, content, (fixup(name="g", find="char gone;", unless="nor this"),))
+
+
 def test_prefixes_in_order(store: ObjectStore, content: TreeContent) -> None:
     base = baseline(store, content, ())
     assert (base.patches, base.tree_id) == (0, content.tree_id)

@@ -8,7 +8,7 @@ a line of its own,
 
 and the fake QEMU does what it says: warn, bug, panic, hang, die, flood, skip, fail, idle, exit, kill, say. Keys are
 function, chance (0 to 1, decided by the seed), stressor (only under it), when=boot (before user space), monitor=yes
-or mute (the QEMU of a hung guest still answers, or listens only). ``#error`` does not compile;
+or mute (the QEMU of a hung guest still answers, or listens only). ``#error`` does not compile, ``#warning`` is told;
 ``#error unless MENDED`` does where another line says ``#define MENDED``.
 """
 
@@ -66,6 +66,8 @@ def build(out: str) -> int:
             if line.startswith("#error") and not ("unless MENDED" in line and mended):
                 print(f"{path}:{number}:2: error: {line}")
                 return 1
+            if line.startswith("#warning "):
+                print(f"{path}:{number}:2: warning: {line} [-Wcpp]")
             if line.startswith("guest(") and line.endswith(");"):
                 verb, *keys = line[len("guest(") : -len(");")].replace(" ", "").split(",")
                 image.append(" ".join([f"verb={verb}", f"file={path}", f"line={number}", *keys]))

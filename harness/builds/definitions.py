@@ -1,0 +1,91 @@
+"""What a tree's configuration files say of an option, in whichever language they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One place that defines an option; ``where`` is "file:line".
+
+    Conditions are expressions of options ("" always): ``depends`` must hold for the option to be there, ``visible``
+    for its prompt to be shown as well (None: it has no prompt). ``kind`` is bool, tristate, int, hex or string, or ""
+    where the place does not say. ``defaults`` and ``ranges`` have their own conditions last. ``choice`` numbers the
+    choice that the option is a member of.
+    """
+
+    name: str
+    where: str = ""
+    kind: str = ""
+    depends: str = ""
+    visible: str | None = ""
+    defaults: tuple[tuple[str, str], ...] = ()
+    ranges: tuple[tuple[str, str, str], ...] = ()
+    choice: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """All options of a tree for one architecture. ``selected_by``: option to (option that selects it, condition)."""
+
+    options: Mapping[str, tuple[Definition, ...]]
+    selected_by: Mapping[str, tuple[tuple[str, str], ...]]
+
+    def of(self, name: str) -> tuple[Definition, ...]:
+        """Every place that defines ``name``; empty where the tree does not know it."""
+        return self.options.get(name, ())
+
+    def members(self, choice: int) -> tuple[str, ...]:
+        """The options of a choice, in their order."""
+        return tuple(name for name, places in self.options.items() if any(p.choice == choice for p in places))
+
+
+NO_DEFINITIONS = Definitions({}, {})
+
+
+def conjunction(*parts: str) -> str:
+    """The parts that say something, joined by "&&"; one with alternatives is put in parentheses."""
+    said = [part for part in parts if part]
+    if len(said) == 1:
+        return said[0]
+    return " && ".join(f"({part})" if len(_split(part, "||")) > 1 else part for part in said)
+
+
+def conjuncts(expression: str) -> list[str]:
+    """The conditions that must all hold. Parentheses around several of them are taken off, those around alternatives
+    stay."""
+    expression = expression.strip()
+    # "A || B && C" is one condition: && binds closer, so it must not be torn apart.
+    if len(_split(expression, "||")) > 1:
+        return [expression]
+    found: list[str] = []
+    for part in _split(expression, "&&"):
+        inner = part[1:-1].strip()
+        if part.startswith("(") and part.endswith(")") and _is_whole(inner) and len(_split(inner, "||")) == 1:
+            found += conjuncts(inner)
+        elif part:
+            found.append(part)
+    return found
+
+
+def _split(text: str, operator: str) -> list[str]:
+    """The parts between ``operator`` outside of parentheses."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and text.startswith(operator, position):
+            parts.append(text[start:position].strip())
+            start = position + len(operator)
+    return [*parts, text[start:].strip()]
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the parentheses within ``text`` close in it."""
+    depth = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            return False
+    return depth == 0 and bool(text)

@@ -1,0 +1,69 @@
+"""A tree configured and not built: what fragments become in it, and which stressors it can be tested with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.builds.kconfig import Translation, lacking
+from harness.builds.kernel_build import BuildRequest
+from harness.model.build import Config, Fragment
+from harness.model.era import Era
+from harness.model.errors import TreeUnavailable
+from harness.model.series import SeriesSpec
+from harness.model.tree import Tree
+from harness.runs.tree_base import tree_base
+from harness.runs.workshop import Workshop
+from harness.trees.worktrees import Worktree
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredTree:
+    """A tree's configuration. ``lacks``: (stressor, its options that are not there, each with the reason);
+    ``series_lacks`` the same of the series."""
+
+    tree: Tree
+    era: Era
+    fragments: tuple[Fragment, ...]
+    translation: Translation
+    config: Config
+    lacks: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    series_lacks: tuple[tuple[str, str], ...] = ()
+
+
+def configure_tree(
+    workshop: Workshop, name: str, fragments: Sequence[Fragment], spec: SeriesSpec | None = None
+) -> ConfiguredTree:
+    """Configures the baseline of a named tree in its container.
+
+    Raises UserError for an unknown tree, TreeUnavailable, BuildFailed where it cannot be configured, and what a failing
+    engine raises.
+    """
+    ready = tree_base(workshop, name)
+    if ready is None:
+        raise TreeUnavailable(f"tree {name} is not here", remedy=f"harness tree fetch {name}")
+    image = workshop.image(ready.toolchain)
+    folder = workshop.layout.cache / "work" / f"{name}-{ready.content.tree_id[:12]}"
+    request = BuildRequest(
+        tree=name,
+        tree_id=ready.base.tree_id,
+        patches=0,
+        source=folder / "source",
+        # Not a build's: its objects would be compiled again.
+        out=folder / "config",
+        era=ready.era,
+        toolchain=ready.toolchain,
+        image=image,
+        fragments=tuple(fragments),
+        jobs=workshop.settings.jobs,
+        memory_mib=workshop.settings.build_memory_mib,
+    )
+    with workshop.library.store.lock(f"work-{folder.name}"):
+        workshop.runner.remove_leftovers()
+        Worktree(workshop.library.store, folder).check_out(ready.base)
+        config = workshop.builder.configure(request, lambda line: None)
+    names = spec.stressors if spec is not None else tuple(workshop.catalogue.stressor_names())
+    options = ready.era.options
+    lacks = tuple((name, lacking(workshop.catalogue.stressor(name).requires, config, options)) for name in names)
+    series_lacks = lacking([option for option, _ in spec.requires], config, options) if spec else ()
+    return ConfiguredTree(ready.tree, ready.era, tuple(fragments), request.translation(), config, lacks, series_lacks)

@@ -1,0 +1,116 @@
+"""From a finished kernel to a cell that can be run: root image, accelerator, the guest that the stressor wishes for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from harness.builds.guest_programs import build_guest_programs
+from harness.guests.initramfs import GUEST_ARCH, write_initramfs
+from harness.guests.qemu import Boot, arguments_digest, boot_words
+from harness.model.build import Kernel
+from harness.model.cell import Cell, Stressor
+from harness.model.era import Era
+from harness.model.errors import UserError
+from harness.model.guest import Accelerator, GuestSpec
+from harness.runs.cell_run import CellTask
+from harness.runs.preparation import PreparedTree
+from harness.runs.request import RunRequest
+from harness.runs.workshop import Workshop
+
+SPARE_BYTES = 8 << 20  # what a kernel takes at boot for its page tables, its page structures and init, at the least
+
+
+def root_image(workshop: Workshop, era: Era) -> tuple[Path, str]:
+    """(file, digest) of the guest's root; its programs are compiled where they are not at hand."""
+    toolchain, folder = workshop.catalogue.initramfs()
+    image = workshop.image(workshop.catalogue.toolchain(toolchain))
+    programs = build_guest_programs(workshop.runner, image, folder, workshop.layout.cache)
+    return write_initramfs(programs, workshop.initramfs_folder, era.root)
+
+
+def chosen_accelerator(workshop: Workshop, asked: str, era: Era, kernel: Kernel, root: Path) -> tuple[Accelerator, str]:
+    """(accelerator, why; "" where it was not chosen here): the one asked for, or what a canary shows."""
+    if asked != "auto":
+        return Accelerator(asked), ""
+    if era.arch != GUEST_ARCH:
+        return Accelerator.TCG, ""  # nothing will be booted: no canary is needed for that
+    spec = GuestSpec(machine=era.machine, cpu=era.cpu)
+    words = boot_words(era.boot_args, spec, "canary", 1, 1, 1)
+    boot = Boot(workshop.settings.qemu, kernel.image, root, spec, Accelerator.TCG, words)
+    return workshop.accelerators.choose(boot, workshop.notice)
+
+
+def cell_task(
+    workshop: Workshop,
+    prepared: PreparedTree,
+    patches: int,
+    kernel: Kernel,
+    stressor: Stressor,
+    request: RunRequest,
+    repeat: int,
+    root: tuple[Path, str],
+    accelerator: Accelerator,
+) -> CellTask:
+    """One cell of a run; ``root`` as root_image gives it."""
+    guest = guest_spec(prepared.era, stressor, request)
+    check_memory(guest, kernel, root[0])
+    cell = Cell(
+        kernel_key=kernel.key,
+        kernel_digest=kernel.digest,
+        tree=prepared.tree.name,
+        patches=patches,
+        stressor=stressor.name,
+        seconds=request.duration or stressor.seconds,
+        seed=request.seed + repeat,
+        repeat=repeat,
+        guest=guest,
+        initramfs_digest=root[1],
+        arguments_digest="",
+        accelerator=accelerator,
+    )
+    task = CellTask(cell, stressor, prepared.era, kernel.image, root[0], workshop.settings.qemu, kernel.vmlinux)
+    # A rule of proof that was changed judges anew.
+    digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
+    return replace(task, cell=replace(cell, arguments_digest=digest_of_all.hexdigest()))
+
+
+def check_memory(guest: GuestSpec, kernel: Kernel, root: Path) -> None:
+    """Raises UserError where the kernel and its root image leave the guest no memory: it would die without a word."""
+    needed = kernel_bytes(kernel.directory / "System.map") + root.stat().st_size + SPARE_BYTES
+    if needed > guest.memory_mib << 20:
+        raise UserError(
+            f"the kernel of {kernel.tree} + {kernel.patches} and its root image need {needed >> 20} MiB, the guest has "
+            f"{guest.memory_mib}",
+            remedy="give it more with --memory",
+        )
+
+
+def kernel_bytes(system_map: Path) -> int:
+    """Bytes from the first to the last symbol of the running kernel, as System.map tells; 0 where it does not."""
+    places = {}
+    try:
+        with system_map.open("rb") as handle:
+            for line in handle:
+                address, _, name = line.rstrip().partition(b" ")
+                if name[2:] in (b"_text", b"_stext", b"_end"):
+                    places[name[2:]] = int(address, 16)
+    except (OSError, ValueError):
+        return 0
+    start = places.get(b"_text", places.get(b"_stext"))
+    return max(0, places[b"_end"] - start) if start is not None and b"_end" in places else 0
+
+
+def guest_spec(era: Era, stressor: Stressor, request: RunRequest) -> GuestSpec:
+    """The stressor's wishes with the user's own words over them, on the era's machine."""
+    cpus = request.cpus or stressor.cpus
+    nodes = request.nodes if request.nodes is not None else (stressor.nodes if era.numa else 1)
+    return GuestSpec(
+        cpus=cpus,
+        memory_mib=request.memory_mib or stressor.memory_mib,
+        nodes=max(1, min(nodes, cpus)),
+        machine=era.machine,
+        cpu=era.cpu,
+        append=request.append,
+    )
