@@ -358,7 +358,8 @@ class KernelBuilder:
 
 def _failure(request: BuildRequest, log: Path, what: str = "does not build") -> BuildFailed:
     text = log.read_bytes()
-    errors = parse_build_log(text).errors[:MAX_ERRORS]
+    # One header's error comes with every file that includes it.
+    errors = tuple({str(error): error for error in parse_build_log(text).errors}.values())[:MAX_ERRORS]
     return BuildFailed(f"{request.tree} + {request.patches} {what}", log, first_error(text), errors)
 
 

@@ -39,9 +39,10 @@ class Splat:
     """One kind of report.
 
     ``header`` begins it; groups: ``function`` (``function2`` …: key function named by the header), ``file`` (named in
-    the title if no function can be had), ``what`` (filled into ``title``). ``leads`` are literals one of which every
-    header line begins with, after the prefix; ``words`` literals one of which it holds anywhere. Every header needs one
-    or the other: lines without any are skipped unread, which is what makes clean logs fast.
+    the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for those who
+    can resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words``
+    literals one of which it holds anywhere. Every header needs one or the other: lines without any are skipped unread,
+    which is what makes clean logs fast.
     """
 
     kind: str
@@ -324,7 +325,8 @@ SPLATS: tuple[Splat, ...] = (
         "exception before traps are set up",
         Severity.FATAL,
         _p(
-            r"PANIC: early exception|BUG: Int \d{1,3}: CR2|"
+            r"PANIC: early exception(?: \w{1,6} (?:rip|IP) [0-9a-f]{1,4}:(?P<address>[0-9a-f]{8,16})\b|)|"
+            r"BUG: Int \d{1,3}: CR2|"
             r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)|"
             rf"RIP {_F}\+0x[0-9a-f]{{1,8}}/0x[0-9a-f]{{1,8}}$"
         ),

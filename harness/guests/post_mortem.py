@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
 POST_MORTEM = "# post-mortem: "
 """Begins the lines behind a log that are the harness's own; no report of the kernel goes on over them."""
 MAX_CPUS = 8
+MAX_LAST_WORDS = 100
+_SYSRQ = re.compile(rb"^(?:\[ *\d+\.\d+\] ?)?(?:sysrq|SysRq) ?: (?:Show|HELP)", re.MULTILINE)
+_STAMP = re.compile(r"^\[ *\d+\.\d+\] ?")
 STACK_BYTES = 8192
 MAX_STACK_LINES = 40
 
@@ -56,18 +60,28 @@ def _connect(sock: socket.socket, path: Path) -> None:
         os.close(handle)
 
 
-def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path) -> list[str]:
+def where_cpus_stand(monitor: Monitor) -> tuple[CpuState, ...]:
+    """The CPUs, () where QEMU has no monitor. Raises QemuStuck."""
+    try:
+        monitor.need()
+        return monitor.cpus()
+    except OSError:
+        return ()
+
+
+def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path, cpus: tuple[CpuState, ...] = ()) -> list[str]:
     """Reads where the CPUs stand and the kernel's log out of the guest, which is stopped for it.
 
-    Returns remarks for people. ``kernel_log`` holds the log afterwards, if there was one, and below it what is on the
-    CPUs' stacks. Raises QemuStuck.
+    ``cpus`` is where they stood before something was asked of the guest; () where nothing was. Returns remarks for
+    people. ``kernel_log`` holds the log afterwards, if there was one, and below it what is on the CPUs' stacks. Raises
+    QemuStuck.
     """
     told: list[str] = []
     try:
         monitor.need()
         if monitor.ended is None:
             monitor.stop()
-        cpus = monitor.cpus()
+        cpus = cpus or monitor.cpus()
         if vmlinux is None:
             return _places(cpus, None)
         try:
@@ -80,12 +94,21 @@ def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path) -> lis
         stacks = [stack_text(memory, number, cpu) for number, cpu in enumerate(cpus[:MAX_CPUS])]
         if log.text:
             kernel_log.write_bytes(log.text + "".join(stacks).encode())
-        told.append(f"log of {log.lines} lines from guest RAM")
+        told.append(f"log of {log.lines} lines from guest RAM{last_words(log.text)}")
     except LogUnreadable as error:
         told.append(f"no log from guest RAM: {error}")
     except OSError as error:
         told.append(f"guest RAM cannot be read: {error}")
     return told
+
+
+def last_words(log: bytes) -> str:
+    """ ", the last: ..." without its time, cut to a line's length; "" for an empty log. What was answered to SysRq is
+    not the kernel's own word."""
+    own = _SYSRQ.split(log, maxsplit=1)[0]
+    lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in own.split(b"\n")]
+    last = next((line for line in reversed(lines) if line), "")
+    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
 
 
 def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, Monitor, QemuStuck
-from harness.guests.post_mortem import dump_by_sysrq, post_mortem
+from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
+from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
@@ -256,16 +256,18 @@ def _watch_guest(
                 break
             monitor.wait(POLL_SECONDS)
         seconds = time.monotonic() - started
+        cpus: tuple[CpuState, ...] = ()
         try:
             if ended is not None:
                 _read_end(seen, ended)
             elif exited:
                 _read_exit(seen, process.returncode, folder)
             elif seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+                cpus = where_cpus_stand(monitor)  # afterwards they are busy with the answer to SysRq
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
             if not exited and _is_death(seen):
                 log = folder / KERNEL_LOG
-                remarks = post_mortem(monitor, boot.vmlinux, log)
+                remarks = post_mortem(monitor, boot.vmlinux, log, cpus)
                 seen.detail = "; ".join(filter(None, (seen.detail, *remarks)))
                 seen.kernel_log = str(log) if log.is_file() else ""
         except QemuStuck as stuck:

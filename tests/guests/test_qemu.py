@@ -13,6 +13,7 @@ import pytest
 from harness.findings.parser import ConsoleParser, parse_console
 from harness.guests import monitor, qemu
 from harness.guests.monitor import CpuState, cpu_states
+from harness.guests.post_mortem import last_words
 from harness.guests.qemu import Boot, boot_words, command_line, machine_of, printable, qemu_version, run_guest
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
@@ -191,7 +192,9 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
     result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
     assert result.end is GuestEnd.RESET
-    assert result.detail == "the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM"
+    assert result.detail == (
+        'the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM, the last: "bar+0x4/0x9"'
+    )
     log = Path(result.kernel_log_path).read_bytes()
     assert log.startswith(OOPS)
     assert log[len(OOPS) :] == b"# post-mortem: CPU 0 in foo+0x4; on its stack, leftovers among them:\n"
@@ -217,6 +220,20 @@ def test_a_guest_that_halts_when_it_is_done_has_ended(tmp_path: Path, monkeypatc
     halted = boot(tmp_path, None, {"verb": "ends", "reason": "", "done": "yes", "file": "x", "line": 1})
     result = run_guest(halted, tmp_path / "guest", GuestLimits(wall=20.0, silence=9.0), Watch())
     assert (result.end, result.detail) == (GuestEnd.POWER_OFF, "halted when it was done")
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (b"", ""),
+        (b"\n[    1.5] \n", ""),
+        (b"[    1.000001] one\n[    2.000002] two\x1b[2J\xff\n\n", ', the last: "two?[2J?"'),
+        (b"one\n[    3.000001] SysRq : Show Blocked State\n task\n", ', the last: "one"'),
+        (b"x" * 200, f', the last: "{"x" * 100}"'),
+    ],
+)
+def test_the_last_words(log: bytes, words: str) -> None:
+    assert last_words(log).replace("\ufffd", "?") == words
 
 
 def test_where_every_cpu_stands() -> None:
