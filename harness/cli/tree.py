@@ -10,6 +10,7 @@ import click
 from harness.cli.output import print_rows, safe
 from harness.config.tree_file import source_of
 from harness.model.errors import TreeUnavailable, UserError
+from harness.model.tree import Source
 from harness.reports.terminal import listener_for
 from harness.runs.cleaning import removable
 from harness.runs.tree_adding import add_tree
@@ -33,7 +34,7 @@ def list_trees() -> int:
             pin = "" if here is None else ("pinned" if here.pinned else "not pinned: " + here.pin_note)
             content = here.tree_id[:12] if here else "not here"
             size = str(workshop.library.size(here) >> 20) if here else ""
-            sources = "; ".join(f"{s.kind} {s.location} {s.revision or ''}".strip() for s in tree.sources)
+            sources = ", ".join(_short(source) for source in tree.sources)
             rows.append((name, tree.version, workshop.catalogue.era_of(tree).name, content, size, pin, sources))
         used = {part.name: part.size for part in removable(workshop.layout)}
     print_rows(("tree", "version", "era", "content", "MiB", "pin", "sources"), rows)
@@ -42,6 +43,15 @@ def list_trees() -> int:
         f"working folders: {used.get('work', 0) >> 20} MiB; finished builds: {used.get('builds', 0) >> 20} MiB"
     )
     return 0
+
+
+def _short(source: Source) -> str:
+    """A source in a few words: what it is called, without the way there."""
+    parts = [part for part in source.location.removesuffix(".git").split("/") if part not in ("repo", "")]
+    revision = source.revision or ""
+    if len(revision) == 40 and revision.isalnum():
+        revision = revision[:12]
+    return f"{source.kind} {parts[-1] if parts else source.location} {revision}".strip()
 
 
 @tree_command.command("add")

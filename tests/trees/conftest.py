@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -62,9 +63,10 @@ def history(tmp_path: Path) -> Path:
     return folder
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, stdin: IO[bytes] | None = None) -> str:
     """Output of git with an identity and no configuration of the user's."""
     environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
+    words = ["git", *identity, *arguments]
+    done = subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, stdin=stdin)
     return done.stdout.decode().strip()

@@ -98,3 +98,24 @@ def test_what_the_store_has_by_its_pin_is_not_fetched_again(history: Path, tmp_p
     assert here is not None and (here.commit, here.pinned) == (commit, True)
     assert library.present(Tree("v4", "4", "old", (wanted("v4"),))) is None  # nothing says that it is the same
     assert library.present(Tree("v4", "4", "old", (wanted("v4", Pin(PinKind.TREE, "1" * 40)),))) is None
+
+
+def test_damaged_objects_are_found_and_named(history: Path, tmp_path: Path) -> None:
+    library = TreeLibrary(tmp_path / "cache")
+    trees = [Tree(tag, "4", "old", (Source(SourceKind.GIT, str(history), tag, ()),)) for tag in ("v0", "v4")]
+    contents = [library.ensure(tree, lambda _: None) for tree in trees]
+    assert [library.verify(tree) for tree in trees] == contents
+    blob = library.store.git("rev-parse", f"{contents[1].commit}:Makefile")
+    path = library.store.path / "objects" / blob[:2] / blob[2:]
+    for pack in (library.store.path / "objects" / "pack").glob("*.pack"):
+        kept = tmp_path / pack.name
+        pack.rename(kept)
+        with kept.open("rb") as packed:
+            git(library.store.path, "unpack-objects", "-q", stdin=packed)
+        pack.with_suffix(".idx").unlink()
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-3])
+    library = TreeLibrary(tmp_path / "cache")
+    assert library.verify(trees[0]) == contents[0]
+    with pytest.raises(TreeUnavailable, match=r"its objects are damaged: .*harness clean trees work"):
+        library.verify(trees[1])

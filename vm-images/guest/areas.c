@@ -105,9 +105,5 @@ void areas_report(void)
 	report_append(line, " pageout=%s", yes_no(advice(MADV_PAGEOUT)));
 	report_append(line, " drop_caches=%s", yes_no(exists("/proc/sys/vm/drop_caches")));
 	report_append(line, " soft_offline=%s", yes_no(soft_offline()));
-	report_append(line, " hotplug=%s", yes_no(exists("/sys/devices/system/memory/block_size_bytes")));
-	report_append(line, " pagemap=%s", yes_no(exists("/proc/self/pagemap")));
-	report_append(line, " vmstat=%s", yes_no(exists("/proc/vmstat")));
-	report_append(line, " tmpfs=%s", yes_no(file_contains("/proc/filesystems", "\ttmpfs\n")));
 	report_line("%s", line);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define BLOCK_SIZE_512 _IO(0x12, 96) /* BLKGETSIZE of linux/fs.h: sectors of 512 bytes */
+#define BLOCK_SIZE_SET _IOW(0x12, 113, size_t) /* BLKBSZSET */
 #define SWAP_PRIORITY 10
 
 /* Version 1 of the header (include/linux/swap.h), in the first page after 1 KiB of boot blocks. */
@@ -32,6 +33,7 @@ long swaparea_make(const char *device, long limit_kib)
 	long page_size = sysconf(_SC_PAGESIZE), pages;
 	int descriptor = open(device, O_RDWR), result = 0;
 	unsigned long sectors = 0;
+	size_t block_size = (size_t)page_size;
 	uint32_t word;
 
 	if (descriptor < 0)
@@ -42,6 +44,11 @@ long swaparea_make(const char *device, long limit_kib)
 	pages = pages * 1024 / page_size;
 	if (!result && pages < 16)
 		result = -ENOSPC;
+	/*
+	 * Before 2.6.25 a RAM disk's content is its page cache, which is thrown
+	 * away where swapon changes the block size.
+	 */
+	ioctl(descriptor, (int)BLOCK_SIZE_SET, &block_size);
 	word = 1;
 	memcpy(page + HEADER_VERSION, &word, sizeof(word));
 	word = (uint32_t)(pages - 1);
