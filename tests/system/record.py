@@ -35,7 +35,7 @@ class _Listener:
 
 def excerpt(text: bytes) -> bytes:
     """The log from shortly before the plant's own line on, or all of it where that is missing."""
-    lines = text.replace(b"\r", b"").splitlines(keepends=True)
+    lines = [line + b"\n" for line in text.removesuffix(b"\n").split(b"\n")]  # line ends stay as they were
     start = next((number for number, line in enumerate(lines) if b"planted: " in line), 0)
     kept = lines[max(0, start - LINES_BEFORE) : start + MOST_LINES]
     # A kernel that says one thing for ever has said it after a few lines.
