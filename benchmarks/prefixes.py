@@ -5,9 +5,10 @@
 
 Incremental is what `harness run --patches each` does: one working folder, moved from prefix to prefix, and one output
 folder; its compiler cache is empty when it begins. A clean build has a new working folder, a new output folder and an
-empty compiler cache of its own. The two alternate, so that a machine that others use as well slows both alike. Nothing
-of the user's own kernels, folders or compiler cache is used or changed. With --clean only those prefixes are built from
-clean, and the mean of them stands for the others. The last column says whether both made the same image, bit by bit.
+empty compiler cache of its own. A prefix that does not build counts with the time until that is known. The two
+alternate, so that a machine that others use as well slows both alike. Nothing of the user's own kernels, folders or
+compiler cache is used or changed. With --clean only those prefixes, and those that do not build, are built from clean,
+and the mean of them stands for the others. The last column says whether both made the same image, bit by bit.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import shutil
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.builds.build_log import parse_build_log
-from harness.builds.kernel_build import KernelBuilder
+from harness.builds.kernel_build import BuildFailed, KernelBuilder
 from harness.model.build import Kernel
 from harness.model.era import Image
 from harness.model.events import Event
@@ -40,7 +42,8 @@ class _Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """One build: seconds of its check-out and of the build itself, objects that were compiled, the image's hash."""
+    """One build: seconds of its check-out and of the build itself, objects that were compiled, the image's hash ("":
+    it does not build, and the seconds are those until that was known)."""
 
     checkout: float
     build: float
@@ -64,14 +67,21 @@ class Builds:
         checked_out = time.monotonic()
         request = build_request(self.workshop, self.prepared, patches, self.image)
         request = replace(request, source=self.worktree.source, out=self.folder / "work" / "out")
-        kernel = self.builder.build(request, lambda line: None)
+        try:
+            digest, log = _kernel(self.builder.build(request, lambda line: None))
+        except BuildFailed as failed:
+            digest, log = "", failed.log
         done = time.monotonic()
-        return Built(checked_out - started, done - checked_out, compiled(kernel), kernel.digest)
+        return Built(checked_out - started, done - checked_out, compiled(log), digest)
 
 
-def compiled(kernel: Kernel) -> int:
-    """Objects that a build compiled for the kernel."""
-    made = parse_build_log((kernel.directory / "log").read_bytes()).made
+def _kernel(kernel: Kernel) -> tuple[str, Path]:
+    return kernel.digest, kernel.directory / "log"
+
+
+def compiled(log: Path) -> int:
+    """Objects that a build compiled."""
+    made = parse_build_log(log.read_bytes()).made
     return sum(name.endswith(".o") and "built-in" not in name for name in made)
 
 
@@ -86,7 +96,7 @@ def measure(
     for patches in range(len(prepared.applied)):
         incremental.append(one_after_the_other.build(patches))
         told(f"{prepared.tree.name} + {patches}: incremental {incremental[-1].build:.1f} s")
-        if patches in clean:
+        if patches in clean or not incremental[-1].digest:
             own = folder / f"clean-{patches}"
             from_clean[patches] = Builds(workshop, prepared, image, own).build(patches)
             shutil.rmtree(own)
@@ -108,25 +118,33 @@ def table(prepared: PreparedTree, incremental: list[Built], clean: dict[int, Bui
     for patches, one in enumerate(incremental):
         name = f"+{patches} {prepared.applied[patches].subject}" if patches else "baseline"
         other = clean.get(patches)
-        cells = (
-            (f"{other.build:.1f} s", str(other.objects), "yes" if other.digest == one.digest else "no")
-            if other
-            else ("", "", "")
-        )
+        cells = (f"{other.build:.1f} s", str(other.objects), same(one, other)) if other else ("", "", "")
         rows.append(f"| {name} | {one.objects} | {one.checkout:.1f} s | {one.build:.1f} s | {' | '.join(cells)} |")
     return rows
+
+
+def same(one: Built, other: Built) -> str:
+    """Whether both made the same image."""
+    if not one.digest and not other.digest:
+        return "neither builds"
+    return "yes" if one.digest == other.digest else "no"
 
 
 def ratio_lines(incremental: list[Built], clean: dict[int, Built]) -> list[str]:
     """The totals and what they come to."""
     count = len(incremental)
-    ours = sum(one.build for one in incremental)
-    theirs = statistics.mean(one.build for one in clean.values()) * count
+    usual = [one for one in clean.values() if one.digest] or list(clean.values())
+
+    def every(seconds: Callable[[Built], float]) -> float:
+        """Of all prefixes from clean."""
+        mean = statistics.mean(map(seconds, usual))
+        return sum(seconds(clean[patches]) if patches in clean else mean for patches in range(count))
+
+    ours, theirs = sum(one.build for one in incremental), every(lambda one: one.build)
     with_checkout = sum(one.checkout + one.build for one in incremental)
-    all_clean = statistics.mean(one.checkout + one.build for one in clean.values()) * count
+    all_clean = every(lambda one: one.checkout + one.build)
     measured = "all measured" if len(clean) == count else f"{len(clean)} of {count} measured, their mean for the others"
-    objects = sum(one.objects for one in incremental)
-    all_objects = statistics.mean(one.objects for one in clean.values()) * count
+    objects, all_objects = sum(one.objects for one in incremental), every(lambda one: one.objects)
     return [
         f"prefixes           {count}",
         f"incremental        {ours:.0f} s",

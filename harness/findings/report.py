@@ -77,6 +77,13 @@ class Report:
         """A panic that only ever follows an oops, and no oops was on the console."""
         self.over = False
 
+    def resolve_header(self, resolve: Resolve | None) -> None:
+        """Take the name of the address in the header for its function."""
+        if "address" in self.fields and resolve is not None:
+            name = resolve(int(self.fields["address"], 16))
+            if name is not None:
+                self.fields["function"] = name
+
     # -- growing ------------------------------------------------------------------------------------------------------
 
     def join(self, line: Line, kind: str | None) -> None:
@@ -137,6 +144,8 @@ class Report:
             return True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
+            if (named := program_counter(message, resolve)) is not None:
+                self.places.append(("pc", named))
             return True
         if self.ended and not self.panicked:
             return self.dies and AFTER_END.match(message) is not None

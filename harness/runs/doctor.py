@@ -14,6 +14,7 @@ from harness.guests.qemu import Boot, boot_words, machine_of, qemu_version
 from harness.guests.root_image import write_root_image
 from harness.model.errors import HarnessError
 from harness.model.guest import Accelerator
+from harness.runs.cleaning import folder_size
 from harness.runs.workshop import Workshop
 
 WANTED_DISK_BYTES = 12 * 1024**3  # object store, one tree's working folder and output, images, builds
@@ -71,7 +72,8 @@ def _disk(workshop: Workshop) -> Iterator[Check]:
         existing = next(p for p in (folder, *folder.parents) if p.exists())
         free = shutil.disk_usage(existing).free
         writable = os.access(existing, os.W_OK)
-        told = f"{free >> 30} GiB free at {folder}" + ("" if writable else ", not writable")
+        taken = f", {folder_size(folder) / 2**30:.1f} GiB taken" if folder.is_dir() else ""
+        told = f"{free >> 30} GiB free at {folder}{taken}" + ("" if writable else ", not writable")
         yield Check(f"disk ({name})", free >= WANTED_DISK_BYTES and writable, told, "12 GiB are wanted: harness clean")
 
 

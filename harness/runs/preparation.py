@@ -130,14 +130,15 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     try:
         series = series_for(workshop, spec, tree, request.mail)
     except InfrastructureError as error:
-        raise TreeUnavailable(f"the series' mail cannot be had: {error}") from error
+        what = "mail" if spec.commits is None else "commits"
+        raise TreeUnavailable(f"the series' {what} cannot be had: {error}") from error
     if series.missing:
         listed = ", ".join(str(number) for number in series.missing)
         raise UserError(
             f"patches {listed} of {series.total} are missing", where=spec.path, remedy="give all of them with --mail"
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
-    ready = tree_base(workshop, tree.tree)
+    ready = tree_base(workshop, tree.tree, toolchain=request.toolchain)
     assert ready is not None
     base = ready.base
     conflict = None

@@ -279,7 +279,7 @@ def test_a_hostile_log_is_bounded_and_cleaned() -> None:
     (one,) = parse_build_log(b"mm/x.c:1: warning: \x1b[2J\x07\xe2\x80\xae" + b"z" * 10_000_000).messages
     assert len(one.message) <= MAX_TEXT and one.message.isprintable()
     assert parse_build_log(b"a:1: warning: same\n" * 5000).left_out == 0
-    began = time.monotonic()
+    began = time.process_time()
     for hostile in (
         b"a" * 3000,
         b": " * 1500,
@@ -290,7 +290,7 @@ def test_a_hostile_log_is_bounded_and_cleaned() -> None:
         b"In file " * 300,
     ):
         parse_build_log((hostile + b"\n") * 300)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5, "no pattern takes its time with any line"
 
 
 @given(st.binary(max_size=400))

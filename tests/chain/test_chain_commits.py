@@ -96,6 +96,16 @@ def test_every_prefix_has_its_commits_content(checkout: Checkout, history: Histo
     assert checkout.harness("run", "steps", "--patches", "each").code == 0
 
 
+def test_a_history_behind_a_url_is_fetched_without_what_was_before_it(checkout: Checkout, history: History) -> None:
+    path = checkout.root / "configs/trees/old.yaml"
+    path.write_text(path.read_text().replace(f"git: {history.folder}", f"git: file://{history.folder}"))
+    ended = checkout.harness("run", "steps", "--patches", "each")
+    assert ended.code == 0, ended
+    assert "each of the 3 prefixes has its commit's own content" in ended.out
+    store = checkout.workshop()[0].library.store
+    assert store.git("log", "--format=%s", "refs/harness/histories/old").splitlines()[-1] == "[PATCH] before the series"
+
+
 def test_commits_are_found_by_their_subjects_too(checkout: Checkout, history: History) -> None:
     series(checkout, history, ["{subject: step 1}", '{subject: "[PATCH] step 2"}'])
     ended = checkout.harness("series", "show", "steps")

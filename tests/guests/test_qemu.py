@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings.parser import ConsoleParser
+from harness.findings.parser import ConsoleParser, parse_console
 from harness.guests import monitor, qemu
-from harness.guests.monitor import program_counters
+from harness.guests.monitor import CpuState, cpu_states
+from harness.guests.post_mortem import last_words
 from harness.guests.qemu import Boot, boot_words, command_line, machine_of, printable, qemu_version, run_guest
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
@@ -187,12 +188,18 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     memory, vmlinux = tmp_path / "ram", tmp_path / "vmlinux"
     memory.write_bytes(machine.memory)
     symbols = [(name, address, size, 1) for name, (address, size) in machine.symbols.items()]
-    vmlinux.write_bytes(elf(False, [*symbols, ("_stext", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
+    vmlinux.write_bytes(elf(False, [*symbols, ("_text", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
     result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
     assert result.end is GuestEnd.RESET
-    assert result.detail == "the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM"
-    assert Path(result.kernel_log_path).read_bytes() == OOPS
+    assert result.detail == (
+        'the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM, the last: "bar+0x4/0x9"'
+    )
+    log = Path(result.kernel_log_path).read_bytes()
+    assert log.startswith(OOPS)
+    assert log[len(OOPS) :] == b"# post-mortem: CPU 0 in foo+0x4; on its stack, leftovers among them:\n"
+    (finding,) = parse_console(log)
+    assert finding.title == "NULL pointer dereference in foo"
     assert sorted(path.name for path in (tmp_path / "guest").iterdir()) == [
         "console", "kernel-log", "qemu.stderr", "report",
     ]  # fmt: skip
@@ -215,10 +222,24 @@ def test_a_guest_that_halts_when_it_is_done_has_ended(tmp_path: Path, monkeypatc
     assert (result.end, result.detail) == (GuestEnd.POWER_OFF, "halted when it was done")
 
 
-def test_program_counters_of_every_cpu() -> None:
-    text = "CPU#0\r\nRAX=0 RBX=1\r\nRIP=ffffffff81000004 RFL=2\r\n\r\nCPU#1\r\nEIP=0000fff0 EFL=2\r\n"
-    assert program_counters(text) == (0xFFFFFFFF81000004, 0xFFF0)
-    assert program_counters("unknown command") == ()
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (b"", ""),
+        (b"\n[    1.5] \n", ""),
+        (b"[    1.000001] one\n[    2.000002] two\x1b[2J\xff\n\n", ', the last: "two?[2J?"'),
+        (b"one\n[    3.000001] SysRq : Show Blocked State\n task\n", ', the last: "one"'),
+        (b"x" * 200, f', the last: "{"x" * 100}"'),
+    ],
+)
+def test_the_last_words(log: bytes, words: str) -> None:
+    assert last_words(log).replace("\ufffd", "?") == words
+
+
+def test_where_every_cpu_stands() -> None:
+    text = "CPU#0\r\nRAX=0 RSP=ffff888000001000\r\nRIP=ffffffff81000004 RFL=2\r\n\r\nCPU#1\r\nEIP=0000fff0 EFL=2\r\n"
+    assert cpu_states(text) == (CpuState(0xFFFFFFFF81000004, 0xFFFF888000001000), CpuState(0xFFF0, 0))
+    assert cpu_states("unknown command") == ()
 
 
 def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

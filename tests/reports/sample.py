@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.model.build_message import NOT_KNOWN, BroughtMessage, BuildChange, BuildMessage, MessageKind
 from harness.model.cell import CellResult, Outcome, Proof
 from harness.model.finding import Finding, Severity
 from harness.model.tree import Applied, PatchState
@@ -188,8 +189,12 @@ def awkward_run() -> RunSummary:
         kernel(1, "failed", f"mm/huge_memory.c:12: error: {HOSTILE}"),
         replace(kernel(2), subject=HOSTILE),
     )
-    kernels = tuple(
-        KernelSummary(row, group, verdicts if row.patches == 2 else ()) for row, group in zip(rows, cells, strict=True)
+    loud = BuildMessage(MessageKind.WARNING, f"mm/{SCRIPT}.c", 7, HOSTILE, "-Wunused", f"f{ESCAPE}", 3, "mm/x.o")
+    change = BuildChange(True, (BroughtMessage(loud, 1, 2, (2,)), BroughtMessage(replace(loud, file=""), 1, 2, ())))
+    kernels = (
+        KernelSummary(rows[0], cells[0], (), ()),
+        KernelSummary(rows[1], cells[1], (), None, NOT_KNOWN, (replace(loud, kind=MessageKind.ERROR),) * 7),
+        KernelSummary(rows[2], cells[2], verdicts, (loud,), change),
     )
     trees = (
         TreeSummary(

@@ -45,12 +45,21 @@ def test_a_run_prints_every_tree_outcome_and_the_conclusion() -> None:
     assert "unavailable:" in text
     assert max(map(len, text.splitlines())) <= tables.WIDTH
     states = (
-        "✓ patches 1 to 2  clean",
+        "✓ patches 1 to 2 clean",
         "with offset: 1 of 2 hunks",
         "conflict: hunks at mm/x.c:2",
-        "patches 5 to 6  not",
+        "patches 5 to 6 not",
     )
-    for word in ("pass", "harness failure", "build failed", *states):
+    builds = (
+        "+1 does not build: mm/",
+        "+1: 2 more errors",
+        "patch 2 adds a warning in mm/",
+        "which it touches: mm/",
+        "one of patches 1, 2 adds a warning: mm/x.o: ",
+        "0 warnings in the baseline, 1 with +2: 2 new, 0 gone",
+    )
+    text = " ".join(text.split())
+    for word in ("pass", "harness failure", "build failed", *states, *builds):
         assert word in text, text
 
 
