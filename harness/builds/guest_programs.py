@@ -1,4 +1,4 @@
-"""Compiling the guest's programs (vm-images/initramfs) in the toolchain's container, once per content."""
+"""Compiling the guest's programs (vm-images/guest) in the toolchain's container, once per content."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.model.container import ContainerRequest, ContainerRunner, Mount
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError
+from harness.model.root import GuestPrograms
 
 
 def sources_digest(folder: Path) -> str:
@@ -20,12 +21,16 @@ def sources_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def build_guest_programs(runner: ContainerRunner, image: Image, folder: Path, cache: Path) -> Path:
-    """The folder with the static binaries, named after their sources.
+def build_guest_programs(
+    runner: ContainerRunner, image: Image, programs: GuestPrograms, folder: Path, cache: Path
+) -> Path:
+    """The folder with the static binaries of one architecture, named after it and their sources.
 
     Raises InfrastructureError with the compiler's words: the programs are the harness's own.
     """
-    key = hashlib.sha256(f"{sources_digest(folder)} {image.digest}".encode()).hexdigest()
+    variables = [f"{name}={value}" for name, value in programs.make_vars]
+    parts = [sources_digest(folder), image.digest, *variables]
+    key = f"{programs.arch}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()}"
     final = cache / "guest-programs" / key
     if final.is_dir():
         return final
@@ -39,7 +44,7 @@ def build_guest_programs(runner: ContainerRunner, image: Image, folder: Path, ca
     result = runner.run(
         ContainerRequest(
             image=image.digest,
-            command=("make", "-C", "/source", "OUT=/out"),
+            command=("make", "-C", "/source", "OUT=/out", *variables),
             mounts=(Mount(str(folder), "/source", True), Mount(str(new), "/out", False)),
             environment=(("HOME", "/tmp"), ("LC_ALL", "C")),
             workdir="/out",

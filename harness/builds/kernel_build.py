@@ -151,8 +151,13 @@ class KernelBuilder:
         return "out-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     def cached(self, request: BuildRequest) -> Kernel | None:
-        """The kernel where it was built before."""
-        return self.cache.get(self.key(request))
+        """The kernel where it was built before, perhaps for other fragments that come to the same in it."""
+        kernel = self.cache.get(self.key(request))
+        if kernel is None:
+            return None
+        dropped = (option for option in kernel.config.dropped if not option.kind.by_history)
+        config = replace(kernel.config, dropped=(*dropped, *request.translation().absent))
+        return replace(kernel, config=config)
 
     def known_failure(self, request: BuildRequest) -> BuildFailed | None:
         """The failure of an equal request before: a tree that does not build is not built again either."""

@@ -19,6 +19,7 @@ VERBS = {
     "tree": "tree",
     "config": "config",
     "era": "era",
+    "toolchain": "toolchain",
     "show": "show",
     "runs": "show",
     "report": "report",

@@ -32,6 +32,7 @@ from harness.trees.series_prefixes import SeriesConflict
               help="auto: KVM only where a canary guest has booted under it.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), help="Guests at a time.")
 @click.option("--mail", metavar="PATH", help="Mbox or folder with the series' mail.")
+@click.option("--toolchain", metavar="NAME", help="Compile with this toolchain instead of the era's.")
 @click.option("--keep-going", is_flag=True, help="Leave out patches that do not apply, and say which.")
 @click.option("--again", is_flag=True, help="New repeats even where results are at hand.")
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of the series as it was asked for.")
@@ -41,14 +42,14 @@ from harness.trees.series_prefixes import SeriesConflict
 def run_command(
     series: str, trees: tuple[str, ...], patches: str, stressors: tuple[str, ...], repeat: int, duration: int | None,
     seed: int, cpus: int | None, memory_mib: int | None, nodes: int | None, append: tuple[str, ...], accelerator: str,
-    jobs: int | None, mail: str | None, keep_going: bool, again: bool, resume: bool, only_plan: bool, dry_run: bool,
-    verbose: bool,
+    jobs: int | None, mail: str | None, toolchain: str | None, keep_going: bool, again: bool, resume: bool,
+    only_plan: bool, dry_run: bool, verbose: bool,
 ) -> int:  # fmt: skip
     """Run SERIES (a name or a folder with series.yaml) on its trees and compare each with its baseline."""
     request = RunRequest(
         series=series, trees=trees, patches=patches, stressors=stressors, repeat=repeat, duration=duration, seed=seed,
         cpus=cpus, memory_mib=memory_mib, nodes=nodes, append=append, accelerator=accelerator, jobs=jobs, mail=mail,
-        again=again, keep_going=keep_going,
+        again=again, keep_going=keep_going, toolchain=toolchain,
     )  # fmt: skip
     listener = listener_for(sys.stderr, verbose=verbose)
     workshop = Workshop(listener)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
-from harness.cli.output import print_rows
-from harness.model.errors import TreeUnavailable
+from harness.cli.output import print_rows, safe
+from harness.config.tree_file import source_of
+from harness.model.errors import TreeUnavailable, UserError
+from harness.model.tree import Source
 from harness.reports.terminal import listener_for
+from harness.runs.cleaning import folder_size
+from harness.runs.tree_adding import add_tree
 from harness.runs.workshop import Workshop
 
 
 @click.group("tree")
 def tree_command() -> None:
-    """List, fetch and verify the pinned kernel trees."""
+    """List, fetch, verify and add the pinned kernel trees."""
 
 
 @tree_command.command("list")
 def list_trees() -> int:
-    """Every tree: version, era, whether it is here, its content and where it can be had."""
+    """Every tree: version, era, whether it is here and what it takes on disk, its content and where it can be had."""
     rows = []
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
@@ -28,9 +33,60 @@ def list_trees() -> int:
             here = workshop.library.present(tree)
             pin = "" if here is None else ("pinned" if here.pinned else "not pinned: " + here.pin_note)
             content = here.tree_id[:12] if here else "not here"
-            sources = "; ".join(f"{s.kind} {s.location} {s.revision or ''}".strip() for s in tree.sources)
-            rows.append((name, tree.version, workshop.catalogue.era_of(tree).name, content, pin, sources))
-    print_rows(("tree", "version", "era", "content", "pin", "sources"), rows)
+            size = str(workshop.library.size(here) >> 20) if here else ""
+            sources = ", ".join(_short(source) for source in tree.sources)
+            rows.append((name, tree.version, workshop.catalogue.era_of(tree).name, content, size, pin, sources))
+        store = folder_size(workshop.library.store.path)
+    print_rows(("tree", "version", "era", "content", "MiB", "pin", "sources"), rows)
+    click.echo(
+        f"object store: {store >> 20} MiB (what trees share is counted in each of them); the rest: harness clean --list"
+    )
+    return 0
+
+
+def _short(source: Source) -> str:
+    """A source in a few words: what it is called, without the way there."""
+    parts = [part for part in source.location.removesuffix(".git").split("/") if part not in ("repo", "")]
+    revision = source.revision or ""
+    if len(revision) == 40 and revision.isalnum():
+        revision = revision[:12]
+    return f"{source.kind} {parts[-1] if parts else source.location} {revision}".strip()
+
+
+@tree_command.command("add")
+@click.argument("name")
+@click.option("--version", "version", metavar="V", help="Kernel version, such as 2.6.22-rc2; default: its Makefile's.")
+@click.option("--git", "git_url", metavar="URL", help="A git repository: a URL, or a local git directory.")
+@click.option("--revision", metavar="R", help="With --git: tag, branch or commit; with --debian: version.")
+@click.option("--tarball", metavar="FILE", help="A tarball: a path or a URL.")
+@click.option("--directory", metavar="DIR", help="A plain folder.")
+@click.option("--debian", metavar="PACKAGE", help="A Debian source package, such as linux-source-6.1.")
+@click.option("--suite", metavar="SUITE", help="With --debian: the release that has it.")
+@click.option("--overlay", "overlays", multiple=True, metavar="PATCH", help="A patch file on top (may be repeated).")
+@click.option("--era", metavar="ERA", help="Build and boot it as this era's; default: its version's.")
+@click.option("--user", is_flag=True, help="Write it into your own configuration, not into configs/trees.")
+def add_tree_command(
+    name: str, version: str | None, git_url: str | None, revision: str | None, tarball: str | None,
+    directory: str | None, debian: str | None, suite: str | None, overlays: tuple[str, ...], era: str | None,
+    user: bool,
+) -> int:  # fmt: skip
+    """Define a tree NAME of one source: fetch it, and pin what came."""
+    given = {"git": git_url, "tarball": tarball, "directory": directory, "debian": debian}
+    named = {key: value for key, value in given.items() if value is not None}
+    if len(named) != 1:
+        raise UserError("name one source", remedy="one of --git, --tarball, --directory, --debian")
+    fields = named | {key: value for key, value in (("revision", revision), ("suite", suite)) if value is not None}
+    source = source_of(fields, overlays)
+    with listener_for(sys.stderr) as listener:
+        added = add_tree(
+            Workshop(listener), name, version, source, era=era, user=user, environment=dict(os.environ)
+        )  # fmt: skip
+    click.echo(f"{name}: version {added.tree.version}, era {added.era.name}: {safe(added.era.summary)}")
+    for pin in added.tree.sources[0].pins:
+        click.echo(f"  {pin.kind} {pin.value}")
+    if added.note:
+        click.echo(f"note: {safe(added.note)}")
+    click.echo(f"written: {added.path}")
     return 0
 
 

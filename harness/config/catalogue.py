@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from harness.config.guest_file import load_guest_root
 from harness.config.kernel_files import (
-    InitramfsSchema,
     load_era,
     load_fixups,
     load_fragment,
@@ -20,12 +20,13 @@ from harness.config.option_file import load_option_table
 from harness.config.series_file import load_series_spec
 from harness.config.tree_file import load_tree
 from harness.config.user_settings import Settings
-from harness.config.yaml_file import nearest, read_yaml
+from harness.config.yaml_file import nearest
 from harness.model.build import Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Toolchain
 from harness.model.errors import UserError
 from harness.model.option import OptionsOf, OptionTable
+from harness.model.root import GuestRoot
 from harness.model.series import SeriesSpec
 from harness.model.tree import Fixup, Tree
 from harness.model.version import KernelVersion
@@ -140,10 +141,9 @@ class Catalogue:
         """The stressor by name."""
         return self._load("stressor", self.layout.configs / "stressors", ".yaml", name, load_stressor)
 
-    def initramfs(self) -> tuple[str, Path]:
-        """(toolchain, folder) of the guest's own programs."""
-        schema = read_yaml(self.layout.configs / "guests" / "initramfs.yaml", InitramfsSchema)
-        return schema.toolchain, self.layout.vm_images / schema.sources
+    def guest_root(self) -> GuestRoot:
+        """What is in the guest's root file system."""
+        return load_guest_root(self.layout.configs / "guests" / "root.yaml")
 
     def series_names(self) -> list[str]:
         """Names of all series of the checkout."""

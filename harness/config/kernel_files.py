@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.build import Fragment
@@ -72,6 +72,7 @@ class EraSchema(Schema):
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
     root: RootKind = RootKind.INITRAMFS_GZ
+    command_line_bytes: int = Field(default=2047, ge=64)
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
@@ -87,7 +88,27 @@ class ToolchainSchema(Schema):
     script: str = ""
     make_vars: dict[str, str] = Field(default_factory=dict)
     tools: dict[str, Version] = Field(default_factory=dict)
+    probes: list[str] = Field(default_factory=list)
     pull: str | None = None
+    pull_only: bool = False
+    apt_options: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.-]+=[A-Za-z0-9:/_.,-]+$")]] = Field(
+        default_factory=list
+    )
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> ToolchainSchema:
+        if self.pull_only and self.pull is None:
+            raise ValueError("pull_only needs pull: the image to take")
+        return self
+
+    @field_validator("packages")
+    @classmethod
+    def _package_names(cls, value: list[str]) -> list[str]:
+        # They become words of a shell's command line.
+        if bad := [name for name in value if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]*", name)]:
+            raise ValueError(f"{bad[0]!r} is no package name")
+        return value
 
 
 class ProofSchema(Schema):
@@ -120,13 +141,6 @@ class StressorSchema(Schema):
     seconds: int = Field(default=20, ge=1, le=86400)
 
 
-class InitramfsSchema(Schema):
-    """Keys of configs/guests/initramfs.yaml: what compiles the guest's programs, and where they are."""
-
-    toolchain: str
-    sources: str
-
-
 def load_era(path: Path) -> Era:
     """The era that ``path`` defines. Raises UserError."""
     s = read_yaml(path, EraSchema)
@@ -145,6 +159,7 @@ def load_era(path: Path) -> Era:
         make_vars=tuple(s.make_vars.items()),
         qemu_args=tuple(s.qemu_args),
         root=s.root,
+        command_line_bytes=s.command_line_bytes,
         numa=s.numa,
         dialect=s.dialect,
         in_tree=s.in_tree,
@@ -177,6 +192,10 @@ def load_toolchain(path: Path) -> Toolchain:
         pull=s.pull,
         summary=s.summary,
         tools=tuple(s.tools.items()),
+        probes=tuple(s.probes),
+        pull_only=s.pull_only,
+        apt_options=tuple(s.apt_options),
+        note=s.note,
         where=str(path),
     )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, read_yaml
-from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree
+from harness.model.errors import UserError
+from harness.model.tree import Overlay, Pin, PinKind, Source, SourceKind, Tree
 from harness.model.version import KernelVersion
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")
@@ -37,8 +41,16 @@ class PinSchema(Schema):
         return next(Pin(kind, getattr(self, kind)) for kind in PinKind if getattr(self, kind) is not None)
 
 
+class OverlaySchema(Schema):
+    """A patch file on top of a source: path or URL, and the SHA-256 of the file as it is offered."""
+
+    patch: str = Field(min_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
 class SourceSchema(Schema):
-    """One key of git, debian, tarball or directory says where; revision which; pins what it must be."""
+    """One key of git, debian, tarball or directory says where; revision which; pins what it must be; overlay what goes
+    on top."""
 
     git: str | None = None
     debian: str | None = None
@@ -48,6 +60,7 @@ class SourceSchema(Schema):
     suite: str | None = None
     paths: list[str] = Field(default_factory=list)
     exclude: list[str] = Field(default_factory=list)
+    overlay: list[OverlaySchema] = Field(default_factory=list, max_length=64)
     pins: list[PinSchema] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -63,6 +76,8 @@ class SourceSchema(Schema):
                 raise ValueError("a range, FIRST..LAST of a git source, needs a tree pin to find its commit by")
             if self.paths:
                 raise ValueError("a range cannot have paths")
+            if self.overlay:
+                raise ValueError("a range cannot have an overlay: its tree pin is the base's, name the base's commit")
         if (self.paths or self.exclude) and self.git is None:
             raise ValueError("paths and exclude are for git sources")
         if self.exclude and not self.paths:
@@ -106,15 +121,33 @@ class TreeSchema(Schema):
         return value
 
 
+def source_of(fields: Mapping[str, object], overlays: Sequence[str] = ()) -> SourceSchema:
+    """A source of keys and values given one by one, with patch files on top. Raises UserError."""
+    try:
+        return SourceSchema.model_validate({**fields, "overlay": [{"patch": patch} for patch in overlays]})
+    except ValidationError as error:
+        told = error.errors()[0]
+        name = ".".join(str(step) for step in told["loc"])
+        raise UserError(f"{name + ': ' if name else ''}{told['msg'].removeprefix('Value error, ')}") from None
+
+
+def is_url(location: str) -> bool:
+    """True for what is fetched from somewhere, False for a path of this machine."""
+    return "://" in location
+
+
+def _absolute(location: str, base: Path) -> str:
+    return str((base / Path(location).expanduser()).resolve())
+
+
 def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
     """The model's value; local paths become absolute, relative ones counted from ``base``."""
     kind = next(kind for kind in SourceKind if getattr(schema, kind) is not None)
     location = str(getattr(schema, kind))
-    local = kind in (SourceKind.TARBALL, SourceKind.DIRECTORY) or (
-        kind is SourceKind.GIT and "://" not in location and not re.match(r"^[\w.-]+@[\w.-]+:", location)
-    )
-    if local:
-        location = str((base / Path(location).expanduser()).resolve())
+    if kind is SourceKind.DIRECTORY or (
+        kind is not SourceKind.DEBIAN and not is_url(location) and not re.match(r"^[\w.-]+@[\w.-]+:", location)
+    ):
+        location = _absolute(location, base)
     return Source(
         kind=kind,
         location=location,
@@ -123,6 +156,10 @@ def source_from(schema: SourceSchema, base: Path, where: str) -> Source:
         suite=schema.suite,
         paths=tuple(schema.paths),
         exclude=tuple(schema.exclude),
+        overlay=tuple(
+            Overlay(one.patch if is_url(one.patch) else _absolute(one.patch, base), one.sha256)
+            for one in schema.overlay
+        ),
         where=where,
     )
 
@@ -136,3 +173,37 @@ def tree_from(schema: TreeSchema, base: Path, where: str) -> Tree:
 def load_tree(path: Path) -> Tree:
     """The tree that ``path`` defines. Raises UserError."""
     return tree_from(read_yaml(path, TreeSchema), path.parent, str(path))
+
+
+def tree_text(tree: Tree) -> str:
+    """A tree's definition as a file, which ``load_tree`` reads back as it was."""
+    lines = [f"name: {_scalar(tree.name)}", f"version: {_scalar(tree.version)}"]
+    if tree.era is not None:
+        lines.append(f"era: {_scalar(tree.era)}")
+    lines.append("sources:")
+    for source in tree.sources:
+        lines.append(f"  - {source.kind}: {_scalar(source.location)}")
+        lines += [
+            f"    {key}: {_scalar(value)}"
+            for key, value in (("suite", source.suite), ("revision", source.revision))
+            if value
+        ]
+        for key, paths in (("paths", source.paths), ("exclude", source.exclude)):
+            if paths:
+                lines.append(f"    {key}: [{', '.join(map(_scalar, paths))}]")
+        if source.overlay:
+            lines.append("    overlay:")
+        for one in source.overlay:
+            lines.append(f"      - patch: {_scalar(one.location)}")
+            if one.sha256:
+                lines.append(f"        sha256: {one.sha256}")
+        if source.pins:
+            lines.append("    pins:")
+            lines += [f"      - {pin.kind}: {_scalar(pin.value)}" for pin in source.pins]
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """Plain where YAML reads the same text from it, else quoted: "6.10" is text, 6.10 a number."""
+    plain = re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9_./:@+~-]*", text) is not None
+    return text if plain and yaml.safe_load(text) == text else json.dumps(text, ensure_ascii=False)

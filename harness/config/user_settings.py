@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.config.tree_file import SourceSchema, TreeSchema, source_from, tree_from
+from harness.config.tree_file import SourceSchema, TreeSchema, load_tree, source_from, tree_from
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.errors import UserError
 from harness.model.tree import Source, Tree
@@ -21,6 +21,8 @@ class SettingsSchema(Schema):
     mail: dict[str, str] = Field(default_factory=dict)
     sources: dict[str, list[SourceSchema]] = Field(default_factory=dict)
     trees: list[TreeSchema] = Field(default_factory=list)
+    mirrors: list[str] = Field(default_factory=list)
+    registry: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:/_-]*$")
     engine: str | None = None
     qemu: str = "qemu-system-x86_64"
     jobs: int | None = Field(default=None, ge=1, le=1024)
@@ -30,7 +32,8 @@ class SettingsSchema(Schema):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``mail``: series name to mbox or folder. ``sources``: tree name to sources tried before the repository's own.
-    ``trees``: trees of the user's own. ``jobs``: make -j."""
+    ``trees``: trees of the user's own. ``mirrors``: git directories tried for every git tree. ``registry``: where base
+    images are pulled from in place of the engine's default registry. ``jobs``: make -j."""
 
     mail: Mapping[str, Path]
     sources: Mapping[str, tuple[Source, ...]]
@@ -40,6 +43,8 @@ class Settings:
     jobs: int
     build_memory_mib: int
     where: str | None
+    mirrors: tuple[Path, ...] = ()
+    registry: str | None = None
 
 
 def settings_path(root: Path, environment: Mapping[str, str]) -> Path | None:
@@ -53,6 +58,12 @@ def settings_path(root: Path, environment: Mapping[str, str]) -> Path | None:
     return next((p for p in (root / "harness.local.yaml", home / "harness" / "config.yaml") if p.is_file()), None)
 
 
+def own_trees_folder(root: Path, environment: Mapping[str, str]) -> Path:
+    """The folder of the user's own tree files: beside the configuration file, of its name with .trees at its end."""
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/root")) / ".config")
+    return (settings_path(root, environment) or home / "harness" / "config.yaml").with_suffix(".trees")
+
+
 def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """The user's configuration, or the defaults. Relative paths in it are relative to its own folder."""
     env = os.environ if environment is None else environment
@@ -64,13 +75,21 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
         return (base / Path(text).expanduser()).resolve()
 
     where = str(path) if path else "defaults"
+    trees = [tree_from(tree, base, where) for tree in schema.trees]
+    for file in sorted(own_trees_folder(root, env).glob("*.yaml")):
+        tree = load_tree(file)
+        if any(tree.name == other.name for other in trees):
+            raise UserError(f"tree {tree.name} is defined twice", where=str(file), remedy=f"also in {where}")
+        trees.append(tree)
     return Settings(
         mail={name: resolved(text) for name, text in schema.mail.items()},
         sources={name: tuple(source_from(s, base, where) for s in many) for name, many in schema.sources.items()},
-        trees=tuple(tree_from(tree, base, where) for tree in schema.trees),
+        trees=tuple(trees),
         engine=schema.engine,
         qemu=schema.qemu,
         jobs=schema.jobs or os.cpu_count() or 1,
         build_memory_mib=schema.build_memory_mib,
         where=str(path) if path else None,
+        mirrors=tuple(resolved(text) for text in schema.mirrors),
+        registry=schema.registry,
     )

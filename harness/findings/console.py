@@ -27,6 +27,7 @@ _INVISIBLE = dict.fromkeys(
 )
 
 # What may stand before a message, in the order in which it is printed. Every part is optional:
+#   a blank                          early serial consoles end lines with LF CR  2.5 - 2.6.27
 #   Aug 19 00:41:51 host kernel:     syslog, and journalctl's ISO dates      any era
 #   <4>                              level, seen on raw consoles             2.5 - 3.x
 #   [   12.345678]                   CONFIG_PRINTK_TIME                      2.6.11 on
@@ -36,6 +37,7 @@ _INVISIBLE = dict.fromkeys(
 #   6,1234,5678,-;                   /dev/kmsg, extended netconsole          3.5 on
 # Every repetition is possessive: a prefix is read in one way only, which also makes it quick.
 _PREFIX = (
+    r" ?+"
     r"(?:(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.,+Z-]{8,28}) [^\s]{1,64} kernel: ?)?+"
     r"(?:<\d{1,3}>)?+"
     r"(?:\d{1,3},\d{1,20},\d{1,20},[^;\n]{1,60};)?+"
@@ -46,7 +48,9 @@ _PREFIX = (
 )
 # The same language, with the two commonest beginnings (nothing; a time stamp with nothing after it) tried first.
 PREFIX_BYTES = (
-    rb"(?>\[ {0,12}+\d{1,8}+\.\d{1,9}+\] (?![\[<])[ \t]{0,64}+|(?![<\[A-Z\d])[ \t]{0,64}+|" + _PREFIX.encode() + rb")"
+    rb" ?+(?>\[ {0,12}+\d{1,8}+\.\d{1,9}+\] (?![\[<])[ \t]{0,64}+|(?![<\[A-Z\d])[ \t]{0,64}+|"
+    + _PREFIX.encode()
+    + rb")"
 )
 _PREFIX_TEXT = re.compile(_PREFIX)
 _CALLER = re.compile(r"\[ {0,8}([TC]\d{1,10})\]")

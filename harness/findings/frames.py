@@ -39,7 +39,7 @@ PLUMBING: tuple[PassedOver, ...] = (
     ),
     PassedOver(
         r"_*warn_(?:slowpath\w*|on_slowpath|alloc(?:_failed|_show_mem)?)|__warn(?:_printk)?|report_bug|"
-        r"handle_bug|fixup_bug|"
+        r"handle_bug|fixup_bug|early_(?:idt_handler\w*|fixup_exception|exception)|do_early_exception|"
         r"warn_bogus_irq_restore|__report_bug|do_error_trap|do_trap\w*|do_invalid_op|exc_\w+|asm_exc_\w+|"
         r"invalid_op|die\w*|__die\w*|"
         r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
@@ -142,7 +142,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"wait_(?:for_(?:common|completion)\w*|on_\w+)|__wait_(?:for_common|on_bit\w*|on_\w+|rcu_gp)|"
         r"out_of_line_wait_on_bit\w*|"
         r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
-        r"do_wait_for_common|__switch_to|context_switch|"
+        r"do_wait_for_common|__switch_to|thread_return|process_timeout|context_switch|"
         r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
         r"__synchronize_srcu|_?synchronize_rcu_expedited|"
         r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"
@@ -240,9 +240,10 @@ _NAME = r"(?<![\w.$])[A-Za-z_.$][\w.$]{0,200}"
 _ENTRY = re.compile(
     rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
     rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
-    rf"(?:\{{(?P<braced>{_NAME})\+|(?P<name>{_NAME})\+0x[0-9a-fA-F]{{1,8}}/0x)|"
+    rf"(?:\{{(?P<braced>{_NAME})\+\d{{0,8}}|(?P<name>{_NAME})\+0x[0-9a-fA-F]{{1,8}}/0x)|"
     rf"\[<(?P<bare>[0-9a-fA-F]{{8,16}})>\]"
 )
+_AT_START = re.compile(r"\+0x0+/0x$|\+0$")
 _ENTRY_LINE = re.compile(
     rf"(?:(?:Call Trace|Trace): ?)?(?:<[#A-Z]{{1,16}}> {{0,4}}|#\d{{1,3}} )?(?:\? {{0,4}})?"
     rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
@@ -255,12 +256,19 @@ def is_entry_line(message: str) -> bool:
 
 
 def entries(message: str, resolve: Resolve | None = None) -> Iterator[Frame | None]:
-    """Yield the trace entries of a line in order; None for an address that has no name."""
+    """Yield the trace entries of a line in order; None for an address that has no name.
+
+    The first address of a function is none that a call returns to: a pointer to it lay on the stack.
+    """
     for found in _ENTRY.finditer(message):
         name = found["braced"] or found["name"]
-        if name is None and resolve is not None:
-            name = resolve(int(found["bare"], 16))
-        yield Frame(bare_name(name), found["guess"] is None) if name else None
+        if name is not None:
+            start = _AT_START.search(found[0]) is not None
+        elif resolve is not None:
+            address = int(found["bare"], 16)
+            name = resolve(address)
+            start = name is not None and resolve(address - 1) != name
+        yield Frame(bare_name(name), found["guess"] is None and not start) if name else None
 
 
 _COUNTER = re.compile(

@@ -144,6 +144,7 @@ class ConsoleParser:
         elif len(self._open) >= MAX_OPEN:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
+        report.resolve_header(self._resolve)
         report.cause_lost = splat.kind == "panic" and any(rule.only_after for rule in _panic_rules(line))
         self._open.append(report)
         self._preamble.clear()

@@ -39,6 +39,7 @@ _OTHER_TRACE = re.compile(
     r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
     r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
 )
+_STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
@@ -63,7 +64,7 @@ class Report:
         self.foreign: list[Line] = []
         self.foreign_count = 0
         self.places: list[tuple[str, Frame]] = []
-        """("pc" | "irq" | "trace" | "lock", frame) in the order of the console."""
+        """("pc" | "stack" | "trace" | "later" | "loose" | "lock", frame) in the order of the console."""
         self.in_trace = False
         self.in_other_trace = False
         self.trace_seen = False
@@ -76,6 +77,13 @@ class Report:
         self.cause_lost = False
         """A panic that only ever follows an oops, and no oops was on the console."""
         self.over = False
+
+    def resolve_header(self, resolve: Resolve | None) -> None:
+        """Take the name of the address in the header for its function."""
+        if "address" in self.fields and resolve is not None:
+            name = resolve(int(self.fields["address"], 16))
+            if name is not None:
+                self.fields["function"] = name
 
     # -- growing ------------------------------------------------------------------------------------------------------
 
@@ -137,6 +145,8 @@ class Report:
             return True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
+            if (named := program_counter(message, resolve)) is not None:
+                self.places.append(("pc", named))
             return True
         if self.ended and not self.panicked:
             return self.dies and AFTER_END.match(message) is not None
@@ -154,6 +164,11 @@ class Report:
             self.places.append(("pc", counter))
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
+        if resolve is not None and (stack := _STACK.match(message)) is not None:
+            name = resolve(int(stack[1], 16))
+            if name is not None:
+                self.places.append(("stack", Frame(name, True)))
+            return True
         if _INTERRUPT_ENDS.search(message):
             self._take_entries(message, resolve, after_interrupt=True)
             return True
@@ -265,7 +280,8 @@ class Report:
             yield from counters[:1]
             if self.counter_seen and not counters:
                 # A call of nowhere: its return address is the first on the stack, and as nothing there has made a
-                # frame, unwinders by frame pointers mark it with "?".
+                # frame, unwinders by frame pointers mark it with "?", or pass it over.
+                yield from [frame.function for where, frame in self.places if where == "stack"][:1]
                 yield from [frame.function for where, frame in self.places if where == "trace"][:1]
         if key is Key.INTERRUPTED:
             yield from self._interrupted()

@@ -39,9 +39,10 @@ class Splat:
     """One kind of report.
 
     ``header`` begins it; groups: ``function`` (``function2`` …: key function named by the header), ``file`` (named in
-    the title if no function can be had), ``what`` (filled into ``title``). ``leads`` are literals one of which every
-    header line begins with, after the prefix; ``words`` literals one of which it holds anywhere. Every header needs one
-    or the other: lines without any are skipped unread, which is what makes clean logs fast.
+    the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for those who
+    can resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words``
+    literals one of which it holds anywhere. Every header needs one or the other: lines without any are skipped unread,
+    which is what makes clean logs fast.
     """
 
     kind: str
@@ -324,15 +325,18 @@ SPLATS: tuple[Splat, ...] = (
         "exception before traps are set up",
         Severity.FATAL,
         _p(
-            r"PANIC: early exception|BUG: Int \d{1,3}: CR2|"
-            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)"
+            r"PANIC: early exception(?: \w{1,6} (?:rip|IP) [0-9a-f]{1,4}:(?P<address>[0-9a-f]{8,16})\b|)|"
+            r"BUG: Int \d{1,3}: CR2|"
+            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)|"
+            rf"RIP {_F}\+0x[0-9a-f]{{1,8}}/0x[0-9a-f]{{1,8}}$"
         ),
         Key.INSTRUCTION,
         "x86-64 2.6.11 on 'PANIC: early'; i386 'Unknown interrupt' (2.5: again and again), 'Int' from 2.6.24 on",
-        leads=(b"PANIC: early", b"Unknown interrupt"),
+        # The line with PANIC goes round the log, straight to an early console: there RAM has only "RIP f+0x".
+        leads=(b"PANIC: early", b"Unknown interrupt", b"RIP "),
         words=(b"BUG",),
         needs_trace=False,
-        ends=_p(r"Unknown interrupt"),
+        ends=_p(r"Unknown interrupt|RIP [A-Za-z_.$]"),
         patience=8,
     ),
     # --- panics that name their own cause ----------------------------------------------------------------------------
@@ -775,8 +779,9 @@ PREAMBLES: tuple[Preamble, ...] = (
     ),
 )
 
-CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: ")
-"""A key of SysRq was pressed: the traces that follow were asked for and belong to no report."""
+CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: ")
+"""A key of SysRq was pressed, or the harness adds what it saw itself: the traces that follow were asked for and belong
+to no report."""
 
 END_TRACE = re.compile(r"---\[ end trace [0-9a-f]{1,16} \]---")
 END_PANIC = re.compile(r"---\[ end Kernel panic|Rebooting in \d{1,6} seconds")

@@ -104,13 +104,13 @@ class Memory:
         return self.number(symbol.address, symbol.size if symbol.size in (2, 4, 8) else 4)
 
 
-def recover_log(symbols: KernelSymbols, read: Read, memory_bytes: int) -> KernelLog:
-    """The log of the kernel whose symbols these are.
+def recover_log(memory: Memory) -> KernelLog:
+    """The log of the kernel in ``memory``.
 
     Raises NeverStarted when the kernel itself is not in memory, LogUnreadable when its log cannot be made out, and
-    what ``read`` raises.
+    what reading raises.
     """
-    memory = Memory(symbols, read, memory_bytes)
+    symbols = memory.symbols
     prove_place(memory)
     if symbols.find("prb") is not None:
         return KernelLog(_text(_ring_of_records(memory)), "printk ring buffer")

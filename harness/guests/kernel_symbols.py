@@ -11,16 +11,22 @@ import functools
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
+
+from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
 
 MAX_TABLE = 64 << 20
 """Bytes of a symbol or string table: the largest distribution kernels have 10 MiB of each."""
 MAX_HEADERS = 4096
 MAX_NAME = 200
+MAX_UNSIZED = 4096
+"""Bytes that a name of the assembler's, which has no size, is taken to reach."""
 
-_SHT_SYMTAB = 2
-_PT_LOAD = 1
 _STT_NOTYPE, _STT_FUNC = 0, 2
 
 
@@ -72,14 +78,15 @@ class KernelSymbols:
     def place_of(self, address: int) -> tuple[str, int] | None:
         """(function, offset in it); None outside of the kernel's code."""
         if self._functions is None:
-            first, last, end = (self.find(name) for name in ("_stext", "_etext", "_end"))
-            low = first.address if first else 1
-            text, high = (one.address if one else 1 << 64 for one in (last, end))
-            # Functions of .init.text lie behind _etext; what has no type there is data.
+            ends = [self.find(name) for name in ("_text", "_etext", "_sinittext", "_einittext", "_end")]
+            low = ends[0].address if ends[0] else 1
+            text, init, init_end, high = (one.address if one else 1 << 64 for one in ends[1:])
+            # Between the two parts with code, and behind them, what has no type is data.
             code = sorted(
                 one
                 for one in self._all
-                if (one[3] == _STT_FUNC and low <= one[0] <= high) or (one[3] == _STT_NOTYPE and low <= one[0] < text)
+                if (one[3] == _STT_FUNC and low <= one[0] <= high)
+                or (one[3] == _STT_NOTYPE and (low <= one[0] < text or init <= one[0] < init_end))
             )
             self._functions = [one[0] for one in code], code
         addresses, code = self._functions
@@ -90,7 +97,7 @@ class KernelSymbols:
         same = [one for one in code[max(0, index - 8) : index + 1] if one[0] == code[index][0]]
         best = next((one for one in same if one[3] == _STT_FUNC), same[-1])
         offset = address - best[0]
-        if offset >= best[1] and (best[1] or index == len(code) - 1):
+        if offset >= (best[1] or MAX_UNSIZED):
             return None
         name = self._name(best[2])
         return (name, offset) if name else None
@@ -112,56 +119,44 @@ def _read_symbols(path: Path, _changed: int, _size: int) -> KernelSymbols:
     with path.open("rb") as handle:
         try:
             return parse_symbols(handle)
-        except (struct.error, OverflowError) as error:
-            raise ValueError(f"{path}: not a readable vmlinux: {error}") from error
         except ValueError as error:
             raise ValueError(f"{path}: not a readable vmlinux: {error}") from None
 
 
 def parse_symbols(handle: BinaryIO) -> KernelSymbols:
-    """The symbols of an ELF file (System V ABI, "Object Files"), little-endian, of 32 or 64 bits.
-
-    Raises ValueError, struct.error or OverflowError for what is no such file.
-    """
-    magic = handle.read(16)
-    if magic[:4] != b"\x7fELF" or magic[5:6] != b"\x01" or magic[4:5] not in (b"\x01", b"\x02"):
-        raise ValueError("no little-endian ELF file")
-    wide = magic[4] == 2
-    _, _, _, _, ph_off, sh_off, _, _, ph_size, ph_count, sh_size, sh_count, _ = _unpack(
-        handle, 16, "<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH"
-    )
-    segments = []
-    for index in range(min(ph_count, MAX_HEADERS)):
-        header = _unpack(handle, ph_off + index * ph_size, "<IIQQQQQQ" if wide else "<IIIIIIII")
-        if header[0] == _PT_LOAD:
-            virtual, physical, size = (header[3], header[4], header[6]) if wide else (header[2], header[3], header[5])
-            segments.append(Segment(virtual, physical, size))
-    section = "<IIQQQQIIQQ" if wide else "<IIIIIIIIII"
-    for index in range(min(sh_count, MAX_HEADERS)):
-        header = _unpack(handle, sh_off + index * sh_size, section)
-        if header[1] != _SHT_SYMTAB:
-            continue
-        if header[6] >= sh_count:
-            raise ValueError("the symbol table has no names")
-        names = _unpack(handle, sh_off + header[6] * sh_size, section)
-        table = _table(handle, header[4], header[5])
+    """The symbols of an ELF file, little-endian, of 32 or 64 bits. Raises ValueError for what is no such file."""
+    try:
+        elf = ELFFile(handle)
+        if not elf.little_endian:
+            raise ValueError("a big-endian ELF file")
+        segments = [
+            Segment(one["p_vaddr"], one["p_paddr"], one["p_memsz"])
+            for one in islice(elf.iter_segments(), MAX_HEADERS)
+            if one["p_type"] == "PT_LOAD"
+        ]
+        sections = islice(elf.iter_sections(), MAX_HEADERS)
+        table = next((one for one in sections if one["sh_type"] == "SHT_SYMTAB"), None)
+        if not isinstance(table, SymbolTableSection):
+            raise ValueError("no symbol table")
+        # The library makes an object of each symbol, with its name; a kernel has 100,000.
+        wide = elf.elfclass == 64
         entry = struct.Struct("<IBBHQQ" if wide else "<IIIBBH")
-        whole = table[: len(table) // entry.size * entry.size]
-        if wide:
-            symbols = tuple((e[4], e[5], e[0], e[1] & 15) for e in entry.iter_unpack(whole))
-        else:
-            symbols = tuple((e[1], e[2], e[0], e[3] & 15) for e in entry.iter_unpack(whole))
-        return KernelSymbols(8 if wide else 4, segments, symbols, _table(handle, names[4], names[5]))
-    raise ValueError("no symbol table")
+        data, names = _data(table), _data(table.stringtable)
+    except (ELFError, ConstructError, UnicodeDecodeError, struct.error) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    except (AssertionError, AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+        # What the library meets where a file contradicts itself.
+        raise ValueError(f"it contradicts itself ({type(error).__name__})") from error
+    whole = data[: len(data) // entry.size * entry.size]
+    if wide:
+        symbols = tuple((e[4], e[5], e[0], e[1] & 15) for e in entry.iter_unpack(whole))
+    else:
+        symbols = tuple((e[1], e[2], e[0], e[3] & 15) for e in entry.iter_unpack(whole))
+    return KernelSymbols(8 if wide else 4, segments, symbols, names)
 
 
-def _unpack(handle: BinaryIO, offset: int, layout: str) -> tuple[int, ...]:
-    handle.seek(offset)
-    return struct.unpack(layout, handle.read(struct.calcsize(layout)))
-
-
-def _table(handle: BinaryIO, offset: int, size: int) -> bytes:
+def _data(section: Section) -> bytes:
+    size = section["sh_size"]
     if size > MAX_TABLE:
         raise ValueError(f"a table of {size} bytes")
-    handle.seek(offset)
-    return handle.read(size)
+    return bytes(section.data())

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +27,15 @@ UNKNOWN_END = "unknown"
 # One CPU of "info registers -a"; x86 shows RIP or EIP after the general registers.
 _CPU = re.compile(r"^CPU#(\d{1,4})\b", re.MULTILINE)
 _COUNTER = re.compile(r"\b[ER]IP=([0-9a-f]{8,16})\b")
+_STACK = re.compile(r"\b[ER]SP=([0-9a-f]{8,16})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class CpuState:
+    """Where a processor stands: its program counter and its stack pointer."""
+
+    counter: int
+    stack: int
 
 
 class QemuStuck(Exception):
@@ -126,10 +136,10 @@ class Monitor:
         """Stops the CPUs, so that memory keeps still."""
         self._command("stop")
 
-    def program_counters(self) -> tuple[int, ...]:
+    def cpus(self) -> tuple[CpuState, ...]:
         """Where each CPU stands, by number; empty where QEMU does not say."""
         answer = self._command("human-monitor-command", {"command-line": "info registers -a"})
-        return program_counters(answer) if isinstance(answer, str) else ()
+        return cpu_states(answer) if isinstance(answer, str) else ()
 
     def memory_bytes(self) -> int:
         """Size of the guest's RAM."""
@@ -175,13 +185,14 @@ class Monitor:
             os.close(self._folder)
 
 
-def program_counters(registers: str) -> tuple[int, ...]:
-    """Program counters of the CPUs, by number, from the text of ``info registers -a``."""
+def cpu_states(registers: str) -> tuple[CpuState, ...]:
+    """The CPUs, by number, from the text of ``info registers -a``."""
     starts = [*_CPU.finditer(registers)]
-    counters = []
+    states = []
     for place, found in enumerate(starts, 1):
         end = starts[place].start() if place < len(starts) else len(registers)
         counter = _COUNTER.search(registers, found.end(), end)
+        stack = _STACK.search(registers, found.end(), end)
         if counter is not None:
-            counters.append(int(counter[1], 16))
-    return tuple(counters)
+            states.append(CpuState(int(counter[1], 16), int(stack[1], 16) if stack else 0))
+    return tuple(states)

@@ -1,30 +1,28 @@
-"""Running one guest under QEMU: the command line, the watch over its two ports, the autopsy of a hang.
+"""Running one guest under QEMU: the command line, the watch over its two ports, how the guest ended.
 
 The only place that starts QEMU.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from harness.guests.kernel_log import LogUnreadable, Read, recover_log
-from harness.guests.kernel_symbols import KernelSymbols, read_symbols
-from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, Monitor, QemuStuck
-from harness.model.errors import InfrastructureError
+from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
+from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
+from harness.model.era import Era, RootKind
+from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
 from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
@@ -33,9 +31,6 @@ DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
-# Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
-# before 2.6.25) is answered with the list of those it does.
-SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -71,7 +66,7 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
         boot.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
         "-machine", spec.machine, "-accel", accelerator, "-cpu", spec.cpu,
         "-smp", _topology(spec), "-m", f"{spec.memory_mib}M",
-        *_numa(spec),
+        *_numa(spec), *spec.qemu_args,
         "-chardev", f"socket,id=console,path={folder / 'console.sock'},server=on,wait=off,logfile={folder / 'console'}",
         "-serial", "chardev:console",
         "-chardev", f"socket,id=report,path={folder / 'report.sock'},server=on,wait=off,logfile={folder / 'report'}",
@@ -252,15 +247,20 @@ def _watch_guest(
                 break
             monitor.wait(POLL_SECONDS)
         seconds = time.monotonic() - started
+        cpus: tuple[CpuState, ...] = ()
         try:
             if ended is not None:
                 _read_end(seen, ended)
             elif exited:
                 _read_exit(seen, process.returncode, folder)
             elif seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
+                cpus = where_cpus_stand(monitor)  # afterwards they are busy with the answer to SysRq
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
             if not exited and _is_death(seen):
-                _post_mortem(seen, boot, folder, monitor)
+                log = folder / KERNEL_LOG
+                remarks = post_mortem(monitor, boot.vmlinux, log, cpus)
+                seen.detail = "; ".join(filter(None, (seen.detail, *remarks)))
+                seen.kernel_log = str(log) if log.is_file() else ""
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
             # What a guest said, or how it ended, stays true; only silence may be QEMU's own.
@@ -347,29 +347,10 @@ def _is_death(seen: _Watched) -> bool:
 def _sysrq(
     monitor: Monitor, folder: Path, limits: GuestLimits, console: _Tail, watch: ConsoleWatch, in_user_space: bool
 ) -> str:
-    """SysRq dumps through the serial break; needs nothing of the guest but an interrupt. Returns how it went; the
-    dump itself is in the console log. Raises QemuStuck."""
+    """SysRq dumps of a silent guest; returns how it went. Raises QemuStuck."""
     before = console.size
     try:
-        monitor.need()
-        status = monitor.status()
-        if status != "running":
-            raise QemuStuck(f"QEMU's own state is {status!r}")
-        with socket.socket(socket.AF_UNIX) as serial:
-            serial.settimeout(2.0)
-            _connect(serial, folder / "console.sock")
-            serial.setblocking(False)
-            for key in SYSRQ_KEYS:
-                monitor.send_break("console")
-                time.sleep(0.2)
-                with contextlib.suppress(OSError):
-                    serial.send(key)
-                deadline = time.monotonic() + limits.autopsy / len(SYSRQ_KEYS)
-                while time.monotonic() < deadline and monitor.ended is None:
-                    with contextlib.suppress(BlockingIOError):
-                        serial.recv(1 << 16)  # what nobody reads would block the guest's port
-                    watch.feed(console.read())
-                    monitor.wait(0.05)
+        dump_by_sysrq(monitor, folder / "console.sock", limits.autopsy, lambda: _feed(watch, console))
     except (OSError, ValueError) as error:
         return f"no SysRq dump: {error}"
     grown = console.size - before
@@ -379,78 +360,38 @@ def _sysrq(
     return "no answer to SysRq" + (": interrupts are off or it is dead" if in_user_space else "")
 
 
-def _connect(sock: socket.socket, path: Path) -> None:
-    # The path may be longer than a socket address holds; the descriptor's name in /proc is short.
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sock.connect(f"/proc/self/fd/{handle}/{path.name}")
-    finally:
-        os.close(handle)
+def _feed(watch: ConsoleWatch, console: _Tail) -> None:
+    watch.feed(console.read())
 
 
-def _post_mortem(seen: _Watched, boot: Boot, folder: Path, monitor: Monitor) -> None:
-    """Reads where the CPUs stand and the kernel's log out of the guest; what came of it is added to the detail.
-    Raises QemuStuck."""
-    told = [seen.detail] if seen.detail else []
-    try:
-        monitor.need()
-        if monitor.ended is None:
-            monitor.stop()
-        counters = monitor.program_counters()
-        if boot.vmlinux is None:
-            told += _places(counters, None)
-        else:
-            try:
-                symbols = read_symbols(boot.vmlinux)
-            except (OSError, ValueError) as error:
-                told += [*_places(counters, None), f"no log from guest RAM: {error}"]
-            else:
-                told += _places(counters, symbols)
-                log = recover_log(symbols, _reader(monitor, folder), monitor.memory_bytes())
-                if log.text:
-                    path = folder / KERNEL_LOG
-                    path.write_bytes(log.text)
-                    seen.kernel_log = str(path)
-                told.append(f"log of {log.lines} lines from guest RAM")
-    except LogUnreadable as error:
-        told.append(f"no log from guest RAM: {error}")
-    except OSError as error:
-        told.append(f"guest RAM cannot be read: {error}")
-    seen.detail = "; ".join(told)
+def machine_of(era: Era) -> GuestSpec:
+    """The machine that the era's kernels run on, otherwise as a guest is by default."""
+    return GuestSpec(machine=era.machine, cpu=era.cpu, qemu_args=era.qemu_args)
 
 
-def _places(counters: Sequence[int], symbols: KernelSymbols | None) -> list[str]:
-    """One remark on where the CPUs stand, the first few of them."""
-    words = []
-    for cpu, counter in enumerate(counters[:8]):
-        place = symbols.place_of(counter) if symbols else None
-        words.append(f"CPU {cpu} in {place[0]}+{place[1]:#x}" if place else f"CPU {cpu} at {counter:#x}")
-    return [", ".join(words)] if words else []
+# Where the first RAM disk is the root, the stressors' begin with the second.
+_ROOT_WORDS = {RootKind.EXT2: ("root=/dev/ram0", "rw", "init=/init", "harness.ram=1")}
 
 
-def _reader(monitor: Monitor, folder: Path) -> Read:
-    def read(physical: int, size: int) -> bytes:
-        part = folder / "memory.part"
-        try:
-            monitor.save_memory(physical, size, part.name)
-            return part.read_bytes()
-        finally:
-            part.unlink(missing_ok=True)
+def boot_words(era: Era, spec: GuestSpec, stressor: str, seconds: int, seed: int, threads: int) -> tuple[str, ...]:
+    """The kernel command line: the era's words, what init is to do, then the user's own words (last wins).
 
-    return read
-
-
-def boot_words(
-    era_args: Sequence[str], spec: GuestSpec, stressor: str, seconds: int, seed: int, threads: int
-) -> tuple[str, ...]:
-    """The kernel command line: the era's words, what init is to do, then the user's own words (last wins)."""
-    return (
-        *era_args,
+    Raises UserError where it is longer than the era's kernels read.
+    """
+    words = (
+        *era.boot_args,
         "panic=-1",
+        *_ROOT_WORDS.get(era.root, ()),
         f"harness.stressor={stressor}",
         f"harness.seconds={seconds}",
         f"harness.seed={seed}",
         f"harness.threads={threads}",
-        "harness.report=/dev/ttyS1",
         *spec.append,
     )
+    length = len(" ".join(words))
+    if length > era.command_line_bytes:
+        raise UserError(
+            f"a kernel command line of {length} bytes: kernels of era {era.name} read {era.command_line_bytes}",
+            remedy="use fewer or shorter words with --append",
+        )
+    return words

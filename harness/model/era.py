@@ -15,7 +15,10 @@ class Toolchain:
 
     ``script`` runs in the new root (network available) after the packages are in; ``sources`` are the distribution's
     source packages it may fetch. ``make_vars`` are handed to every kernel make. ``tools`` are the versions of the
-    programs that kernels are built with ("gcc", "make", "perl", "binutils"); ``harness toolchain verify`` checks them.
+    programs that kernels are built with ("gcc", "clang", "make", "perl", "binutils"); ``harness toolchain verify``
+    checks them, and compiles ``probes`` (names of harness.toolchains.probes). ``pull_only``: no mirror carries the
+    suite any more, ``pull`` is the only way. ``apt_options`` are NAME=VALUE settings for a base image's apt. ``note``
+    is what a user should know before relying on it.
     """
 
     name: str
@@ -26,7 +29,23 @@ class Toolchain:
     pull: str | None = None
     summary: str = ""
     tools: tuple[tuple[str, KernelVersion], ...] = ()
+    probes: tuple[str, ...] = ()
+    pull_only: bool = False
+    apt_options: tuple[str, ...] = ()
+    note: str = ""
     where: str = ""
+
+    @property
+    def compiler(self) -> str:
+        """The command a kernel's build calls as its compiler; more than one word where a wrapper goes before it."""
+        variables = dict(self.make_vars)
+        return variables.get("CC") or ("clang" if "LLVM" in variables else "gcc")
+
+    @property
+    def linker(self) -> str:
+        """The command a kernel's build calls as its linker."""
+        variables = dict(self.make_vars)
+        return variables.get("LD") or ("ld.lld" if "LLVM" in variables else "ld")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +80,9 @@ class Era:
     ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
     ``kconfig_left_out`` are today's options that the era does without, each with the reason. ``kconfig_extra`` are
     lines every configuration of the era gets. ``boot_args`` go on every kernel command line, ``qemu_args`` on every
-    QEMU command line. ``in_tree``: there is no O= yet, the tree is built in a copy of its source. ``options`` are those
-    of one kernel of the era (Catalogue.era_of).
+    QEMU command line. ``command_line_bytes`` of a kernel command line are read (COMMAND_LINE_SIZE, without the end
+    mark). ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
+    ``options`` are those of one kernel of the era (Catalogue.era_of).
     """
 
     name: str
@@ -79,6 +99,7 @@ class Era:
     make_vars: tuple[tuple[str, str], ...] = ()
     qemu_args: tuple[str, ...] = ()
     root: RootKind = RootKind.INITRAMFS_GZ
+    command_line_bytes: int = 2047
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False

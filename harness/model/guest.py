@@ -15,7 +15,8 @@ class Accelerator(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuestSpec:
-    """The machine a cell wants: ``memory_mib`` in all, spread over ``nodes``. ``append`` extends the command line."""
+    """The machine a cell wants: ``memory_mib`` in all, spread over ``nodes``. ``append`` extends the kernel's command
+    line, ``qemu_args`` QEMU's."""
 
     cpus: int = 4
     memory_mib: int = 1024
@@ -23,6 +24,7 @@ class GuestSpec:
     machine: str = "pc"
     cpu: str = "max"
     append: tuple[str, ...] = ()
+    qemu_args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

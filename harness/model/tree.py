@@ -36,13 +36,23 @@ class SourceKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """A patch file, packed or not, that goes on top of a base: a -mm, a snapshot. ``location``: path or URL;
+    ``sha256`` of the file as it is offered (None: not pinned)."""
+
+    location: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One place a tree can be had from.
 
-    ``location``: git URL or directory, Debian package name, tarball path or directory. ``revision``: git revision or
-    Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files and folders
-    of a git source make up the tree, without those in ``exclude`` (a mirror may hold a vendor's additions, or what a
-    build left, beside the kernel).
+    ``location``: git URL or directory, Debian package name, path or URL of a tarball, or directory. ``revision``: git
+    revision or Debian package version. ``suite``: Debian suite that carries the package. ``paths``: only these files
+    and folders of a git source make up the tree, without those in ``exclude`` (a mirror may hold a vendor's additions,
+    or what a build left, beside the kernel). ``overlay``: patch files on top, in order; the tree pin is then the
+    result's, the commit or sha256 pin the base's.
     """
 
     kind: SourceKind
@@ -52,6 +62,7 @@ class Source:
     suite: str | None = None
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    overlay: tuple[Overlay, ...] = ()
     where: str = ""
 
 

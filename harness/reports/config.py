@@ -14,7 +14,7 @@ MAX_NAMED = 8  # options that one notice names
 
 
 def dropped_words(dropped: Sequence[DroppedOption]) -> str:
-    """ "2 requested options dropped: CONFIG_A=y (unmet dependency: B=n), ...; 31 are not in this kernel"."""
+    """ "2 requested options dropped: CONFIG_A=y (unmet dependency: B=n), ...; 31 requested options ..."."""
     mendable = [option for option in dropped if not option.kind.by_history]
     history = len(dropped) - len(mendable)
     told = []
@@ -23,7 +23,7 @@ def dropped_words(dropped: Sequence[DroppedOption]) -> str:
         more = f" and {len(mendable) - MAX_NAMED} more" if len(mendable) > MAX_NAMED else ""
         told.append(f"{_count(len(mendable), 'requested option')} dropped: {named}{more}")
     if history:
-        told.append(f"{_count(history, 'requested option')} not in this kernel")
+        told.append(f"{_count(history, 'requested option')} not offered by this kernel")
     return "; ".join(told)
 
 

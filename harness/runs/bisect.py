@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.config.yaml_file import nearest
+from harness.model.cell import Outcome
 from harness.model.errors import UserError
 from harness.model.series import SeriesTree
 from harness.results.store import CellRow, Store, TreeRow
@@ -101,6 +102,8 @@ class Bisect:
         total = len(prepared.series.patches)
         shop.notice(f"bisecting {self.title!r} on {self.tree.tree}: {total} patches; verifying both ends first")
         bad = self._measure(prepared, total, CALIBRATION_RUNS, stop_at_hit=False)
+        if bad.runs == 0 and (blocked := self._blocked(total)):
+            return self._end(prepared, 4, f"every stressor is blocked on {self.tree.tree}: {blocked}")
         if bad.hits == 0:
             return self._end(
                 prepared, 4, f"not seen in {bad.runs} runs of the whole series: raise --repeat or --duration"
@@ -161,6 +164,12 @@ class Bisect:
         self.probes[patches] = Probe(patches, hits, counted, own)
         self.workshop.notice(f"{self.tree.tree} + {patches}: {hits} of {counted} runs show it")
         return self.probes[patches]
+
+    def _blocked(self, patches: int) -> str:
+        """Why no stressor ran on a prefix, each reason once."""
+        cells = self.workshop.store.run_cells(self.run.row.id)
+        blocked = (cell for cell in cells if cell.patches == patches and cell.outcome is Outcome.BLOCKED)
+        return "; ".join(dict.fromkeys(cell.reason for cell in blocked))
 
     def _cells(self, patches: int, repeat: int) -> list[CellRow]:
         seed = self.request.seed + repeat

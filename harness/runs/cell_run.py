@@ -43,9 +43,7 @@ class CellTask:
     def boot(self) -> Boot:
         """The guest as QEMU gets it."""
         cell = self.cell
-        words = boot_words(
-            self.era.boot_args, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus)
-        )
+        words = boot_words(self.era, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus))
         return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words, self.vmlinux)
 
     @property

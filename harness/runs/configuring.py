@@ -58,6 +58,7 @@ def configure_tree(
         jobs=workshop.settings.jobs,
         memory_mib=workshop.settings.build_memory_mib,
     )
+    workshop.notice(f"configuring {name}; a build of it under way is waited for")
     with workshop.library.store.lock(f"work-{folder.name}"):
         workshop.runner.remove_leftovers()
         Worktree(workshop.library.store, folder).check_out(ready.base)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.guests.accelerators import boot_canary, kvm_obstacle
-from harness.guests.initramfs import GUEST_ARCH, write_initramfs
-from harness.guests.qemu import Boot, boot_words, qemu_version
+from harness.guests.qemu import Boot, boot_words, machine_of, qemu_version
+from harness.guests.root_image import write_root_image
 from harness.model.errors import HarnessError
-from harness.model.guest import Accelerator, GuestSpec
+from harness.model.guest import Accelerator
+from harness.runs.cleaning import folder_size
 from harness.runs.workshop import Workshop
 
 WANTED_DISK_BYTES = 12 * 1024**3  # object store, one tree's working folder and output, images, builds
@@ -71,7 +72,8 @@ def _disk(workshop: Workshop) -> Iterator[Check]:
         existing = next(p for p in (folder, *folder.parents) if p.exists())
         free = shutil.disk_usage(existing).free
         writable = os.access(existing, os.W_OK)
-        told = f"{free >> 30} GiB free at {folder}" + ("" if writable else ", not writable")
+        taken = f", {folder_size(folder) / 2**30:.1f} GiB taken" if folder.is_dir() else ""
+        told = f"{free >> 30} GiB free at {folder}{taken}" + ("" if writable else ", not writable")
         yield Check(f"disk ({name})", free >= WANTED_DISK_BYTES and writable, told, "12 GiB are wanted: harness clean")
 
 
@@ -110,22 +112,23 @@ def _accelerators(workshop: Workshop) -> Iterator[Check]:
 
 
 def canary_boot(workshop: Workshop) -> Boot | None:
-    """A boot of the newest baseline kernel built here that the guest programs run on; None before there is one."""
-    programs = sorted((workshop.layout.cache / "guest-programs").glob("*/init"), key=lambda p: p.stat().st_mtime)
+    """A boot of the newest baseline kernel built here with guest programs at hand; None before there is one."""
     newest = sorted(
         (workshop.layout.cache / "builds").glob("*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True
     )
-    if not programs:
-        return None
     for path in newest:
         kernel = workshop.builder_cache.get(path.parent.name)
         if kernel is None or kernel.patches or kernel.tree not in workshop.catalogue.tree_names():
             continue
         era = workshop.catalogue.era_of(workshop.catalogue.tree(kernel.tree))
-        if era.arch != GUEST_ARCH:
+        programs = sorted(
+            (workshop.layout.cache / "guest-programs").glob(f"{era.arch}-*/init"), key=lambda p: p.stat().st_mtime
+        )
+        if not programs:
             continue
-        initrd, _ = write_initramfs(programs[-1].parent, workshop.initramfs_folder, era.root)
-        spec = GuestSpec(machine=era.machine, cpu=era.cpu)
-        words = boot_words(era.boot_args, spec, "canary", 1, 1, 1)
+        root = workshop.catalogue.guest_root()
+        initrd, _ = write_root_image(root, programs[-1].parent, workshop.root_images, era.root)
+        spec = machine_of(era)
+        words = boot_words(era, spec, "canary", 1, 1, 1)
         return Boot(workshop.settings.qemu, kernel.image, initrd, spec, Accelerator.TCG, words)
     return None

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.builds.kernel_build import BuildFailed
-from harness.guests.initramfs import GUEST_ARCH
 from harness.model.build import DroppedOption, Kernel
 from harness.model.cell import Cell, CellResult, Outcome, Stressor
 from harness.model.era import Image
@@ -278,8 +277,6 @@ class Run:
         return self._accelerator[0]
 
     def _blocked(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
-        if prepared.era.arch != GUEST_ARCH:
-            return f"needs guest programs for {prepared.era.arch}: there are none yet"
         return lacking_requirements(self.spec, stressor, prepared, kernel.config)
 
     def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:

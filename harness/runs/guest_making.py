@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.builds.guest_programs import build_guest_programs
-from harness.guests.initramfs import GUEST_ARCH, write_initramfs
-from harness.guests.qemu import Boot, arguments_digest, boot_words
+from harness.config.guest_file import programs_for
+from harness.guests.qemu import Boot, arguments_digest, boot_words, machine_of
+from harness.guests.root_image import write_root_image
 from harness.model.build import Kernel
 from harness.model.cell import Cell, Stressor
 from harness.model.era import Era
@@ -24,20 +25,20 @@ SPARE_BYTES = 8 << 20  # what a kernel takes at boot for its page tables, its pa
 
 def root_image(workshop: Workshop, era: Era) -> tuple[Path, str]:
     """(file, digest) of the guest's root; its programs are compiled where they are not at hand."""
-    toolchain, folder = workshop.catalogue.initramfs()
-    image = workshop.image(workshop.catalogue.toolchain(toolchain))
-    programs = build_guest_programs(workshop.runner, image, folder, workshop.layout.cache)
-    return write_initramfs(programs, workshop.initramfs_folder, era.root)
+    root = workshop.catalogue.guest_root()
+    programs = programs_for(root, era.arch)
+    image = workshop.image(workshop.catalogue.toolchain(programs.toolchain))
+    sources = workshop.layout.vm_images / root.sources
+    compiled = build_guest_programs(workshop.runner, image, programs, sources, workshop.layout.cache)
+    return write_root_image(root, compiled, workshop.root_images, era.root)
 
 
 def chosen_accelerator(workshop: Workshop, asked: str, era: Era, kernel: Kernel, root: Path) -> tuple[Accelerator, str]:
     """(accelerator, why; "" where it was not chosen here): the one asked for, or what a canary shows."""
     if asked != "auto":
         return Accelerator(asked), ""
-    if era.arch != GUEST_ARCH:
-        return Accelerator.TCG, ""  # nothing will be booted: no canary is needed for that
-    spec = GuestSpec(machine=era.machine, cpu=era.cpu)
-    words = boot_words(era.boot_args, spec, "canary", 1, 1, 1)
+    spec = machine_of(era)
+    words = boot_words(era, spec, "canary", 1, 1, 1)
     boot = Boot(workshop.settings.qemu, kernel.image, root, spec, Accelerator.TCG, words)
     return workshop.accelerators.choose(boot, workshop.notice)
 
@@ -106,11 +107,10 @@ def guest_spec(era: Era, stressor: Stressor, request: RunRequest) -> GuestSpec:
     """The stressor's wishes with the user's own words over them, on the era's machine."""
     cpus = request.cpus or stressor.cpus
     nodes = request.nodes if request.nodes is not None else (stressor.nodes if era.numa else 1)
-    return GuestSpec(
+    return replace(
+        machine_of(era),
         cpus=cpus,
         memory_mib=request.memory_mib or stressor.memory_mib,
         nodes=max(1, min(nodes, cpus)),
-        machine=era.machine,
-        cpu=era.cpu,
         append=request.append,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.guests.initramfs import initramfs_name
 from harness.guests.qemu import Boot, boot_words, printable
+from harness.guests.root_image import root_image_name
 from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
@@ -112,9 +112,9 @@ def _unknown(workshop: Workshop, tree: str, patches: int) -> PlannedBuild:
 
 
 def _initrd_at_hand(workshop: Workshop, root: RootKind) -> Path:
-    """The newest initramfs of that form, or a name that says that it is made by the first run."""
-    found = sorted(workshop.initramfs_folder.glob(initramfs_name("*", root)), key=lambda p: p.stat().st_mtime)
-    return found[-1] if found else Path("INITRAMFS-MADE-BY-THE-FIRST-RUN")
+    """The newest root image of that form, or a name that says that it is made by the first run."""
+    found = sorted(workshop.root_images.glob(root_image_name("*", root)), key=lambda p: p.stat().st_mtime)
+    return found[-1] if found else Path("ROOT-IMAGE-MADE-BY-THE-FIRST-RUN")
 
 
 def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
@@ -179,9 +179,7 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             for stressor in stressors:
                 guest = guest_spec(prepared.era, stressor, request)
                 seconds = request.duration or stressor.seconds
-                words = boot_words(
-                    prepared.era.boot_args, guest, stressor.name, seconds, request.seed, max(2, guest.cpus)
-                )
+                words = boot_words(prepared.era, guest, stressor.name, seconds, request.seed, max(2, guest.cpus))
                 initrd = _initrd_at_hand(workshop, prepared.era.root)
                 boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, accelerator, words)
                 yield f"# boot {tree.tree} + {patches}, {stressor.name}"

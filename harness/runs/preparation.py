@@ -138,7 +138,7 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
             f"patches {listed} of {series.total} are missing", where=spec.path, remedy="give all of them with --mail"
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
-    ready = tree_base(workshop, tree.tree)
+    ready = tree_base(workshop, tree.tree, toolchain=request.toolchain)
     assert ready is not None
     base = ready.base
     conflict = None

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harness.guests.initramfs import initramfs_name
 from harness.guests.qemu import printable
+from harness.guests.root_image import root_image_name
 from harness.model.cell import Cell, CellResult
 from harness.model.errors import InfrastructureError
 from harness.model.finding import Severity
@@ -31,9 +31,9 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
             f"the kernel of {cell.tree} + {cell.patches} patches is not in the build cache any more",
             remedy="run the series again: it is built anew from the same sources",
         )
-    initrd = workshop.initramfs_folder / initramfs_name(cell.initramfs_digest, era.root)
+    initrd = workshop.root_images / root_image_name(cell.initramfs_digest, era.root)
     if not initrd.is_file():
-        raise InfrastructureError(f"the initramfs {cell.initramfs_digest[:12]} is not in the cache any more")
+        raise InfrastructureError(f"the root image {cell.initramfs_digest[:12]} is not in the cache any more")
     stressor = workshop.catalogue.stressor(cell.stressor)
     task = CellTask(cell, stressor, era, kernel.image, initrd, workshop.settings.qemu, kernel.vmlinux)
     # Both ports are logged by QEMU into the folder it runs in.
@@ -43,7 +43,8 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
 
 def cell_from(spec: dict[str, Any]) -> Cell:
     """A Cell from what the store kept of it."""
-    guest = GuestSpec(**{**spec["guest"], "append": tuple(spec["guest"]["append"])})
+    words = {name: tuple(value) for name, value in spec["guest"].items() if isinstance(value, list)}
+    guest = GuestSpec(**{**spec["guest"], **words})
     return Cell(**{**spec, "guest": guest, "accelerator": Accelerator(spec["accelerator"])})
 
 

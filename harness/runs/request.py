@@ -15,7 +15,7 @@ class RunRequest:
     """Options of ``harness run``; None means "the series', the stressor's or the machine's own default".
 
     ``patches``: "ends", "each" or numbers as "1,3,6". ``jobs``: guests at a time. ``again``: new repeats even where
-    results are at hand. ``keep_going``: patches that do not apply are left out.
+    results are at hand. ``keep_going``: patches that do not apply are left out. ``toolchain``: instead of the era's.
     """
 
     series: str
@@ -34,13 +34,15 @@ class RunRequest:
     mail: str | None = None
     again: bool = False
     keep_going: bool = False
+    toolchain: str | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of what decides the result; how many guests at a time does not."""
         asked = asdict(self) | {"jobs": None}
-        if not self.keep_going:
-            del asked["keep_going"]  # runs of before it was an option go on
+        for name in ("keep_going", "toolchain"):
+            if not asked[name]:
+                del asked[name]  # runs of before it was an option go on
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -22,20 +22,21 @@ class TreeBase:
     base: Prefix
 
 
-def tree_base(workshop: Workshop, name: str, fetch: bool = True) -> TreeBase | None:
-    """The tree ready to be patched; None where it is not here and may not be fetched.
+def tree_base(workshop: Workshop, name: str, fetch: bool = True, toolchain: str | None = None) -> TreeBase | None:
+    """The tree ready to be patched, for its era's toolchain or another one; None where it is not here and may not be
+    fetched.
 
     Raises TreeUnavailable, and UserError where a fix-up's text is not in the tree or the toolchain is too old for it.
     """
     tree = workshop.catalogue.tree(name)
     era = workshop.catalogue.era_of(tree)
-    toolchain = workshop.catalogue.toolchain(era.toolchain)
-    check_tools(era, toolchain)
+    chosen = workshop.catalogue.toolchain(toolchain or era.toolchain)
+    check_tools(era, chosen)
     content = workshop.library.ensure(tree, workshop.notice) if fetch else workshop.library.present(tree)
     if content is None:
         return None
-    fixups = workshop.catalogue.fixups(tree.kernel_version, era, toolchain)
-    return TreeBase(tree, era, toolchain, content, baseline(workshop.library.store, content, fixups))
+    fixups = workshop.catalogue.fixups(tree.kernel_version, era, chosen)
+    return TreeBase(tree, era, chosen, content, baseline(workshop.library.store, content, fixups))
 
 
 def check_tools(era: Era, toolchain: Toolchain) -> None:

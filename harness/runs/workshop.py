@@ -62,7 +62,7 @@ class Workshop:
     @cached_property
     def library(self) -> TreeLibrary:
         """Trees by content."""
-        return TreeLibrary(self.layout.cache)
+        return TreeLibrary(self.layout.cache, self.settings.mirrors)
 
     @cached_property
     def runner(self) -> ContainerRunner:
@@ -73,16 +73,22 @@ class Workshop:
 
         return running_engine(self.settings.engine, self.layout.cache / "engine", self.notice)
 
-    def image(self, toolchain: Toolchain) -> Image:
-        """The toolchain's image, pulled or made where it is not here."""
+    def image(self, toolchain: Toolchain, again: bool = False) -> Image:
+        """The toolchain's image, pulled or made where it is not here (or ``again``), once its probes have passed.
+
+        Raises InfrastructureError where it cannot be had, or a probe fails.
+        """
         if self._images is not None:
             return self._images(toolchain)
         from harness.toolchains.engine import DockerEngine
         from harness.toolchains.images import ensure_image
+        from harness.toolchains.probes import sound_image
 
         runner = self.runner
         assert isinstance(runner, DockerEngine)
-        return ensure_image(runner, toolchain, self.layout.cache / "images", self.notice)
+        folder = self.layout.cache / "images"
+        image = ensure_image(runner, toolchain, folder, self.notice, self.settings.registry, again)
+        return sound_image(runner, image, toolchain, folder, self.notice)
 
     def image_at_hand(self, toolchain: Toolchain) -> Image | None:
         """The toolchain's image, None where it is not here. Starts no engine: raises EngineUnavailable."""
@@ -97,6 +103,12 @@ class Workshop:
         reference = image_reference(toolchain)
         digest = self._runner.image(reference)
         return Image(toolchain.name, reference, digest) if digest else None
+
+    def image_size(self, image: Image) -> int | None:
+        """Bytes that an image takes in the engine; None where nobody knows."""
+        from harness.toolchains.engine import DockerEngine
+
+        return self._runner.image_size(image.digest) if isinstance(self._runner, DockerEngine) else None
 
     @cached_property
     def builder(self) -> KernelBuilder:
@@ -114,9 +126,9 @@ class Workshop:
         return Accelerators(self.layout.cache / "accelerators.json", self.settings.qemu)
 
     @property
-    def initramfs_folder(self) -> Path:
-        """Where initramfs images are kept by content."""
-        return self.layout.cache / "initramfs"
+    def root_images(self) -> Path:
+        """Where root images are kept by content."""
+        return self.layout.cache / "root-images"
 
     def machine(self) -> dict[str, str]:
         """Facts about this machine that a result carries."""

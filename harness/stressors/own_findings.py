@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.model.finding import Finding, Severity
 from harness.stressors.report_port import StressorReport
 
-# Key of the digest line -> (kind, title), each counted by the program (vm-images/initramfs/crew.c). Workers that were
+# Key of the digest line -> (kind, title), each counted by the program (vm-images/guest/crew.c). Workers that were
 # killed (by the OOM killer, or by the crew itself at its end) are counted apart and are no finding.
 _SEEN = {
     "corruptions": ("memory-corruption", "memory corrupted under {name}"),

@@ -34,6 +34,7 @@ LABEL_FOR = "harness.for"
 CALL_TIMEOUT = 60  # seconds for one call that is answered at once
 LONG_CALL_TIMEOUT = 1800  # seconds for importing, committing, pulling
 PIDS_LIMIT = 8192  # a -j64 kernel build has a few hundred
+PULL_SILENCE = 90.0  # seconds without a word of progress; an engine tells of its own retries
 # A container's death and the engine's note of it are two events; the kill is repeated and awaited this long, seconds.
 KILL_GRACE = 30.0
 
@@ -370,13 +371,28 @@ class DockerEngine:
                 f"the container engine failed to look up {reference}: {_one_line(error)}"
             ) from error
 
+    def image_size(self, reference: str) -> int | None:
+        """Bytes that an image that is here takes on disk; None where it is not."""
+        try:
+            return int(self._api.inspect_image(reference).get("Size") or 0)
+        except docker.errors.ImageNotFound:
+            return None
+        except _ERRORS as error:
+            raise InfrastructureError(
+                f"the container engine failed to look up {reference}: {_one_line(error)}"
+            ) from error
+
     def pull(self, reference: str, progress: Callable[[str], None] = lambda text: None) -> str:
         """Pulls an image from its registry and returns its id. Raises InfrastructureError."""
         repository, _, tag = reference.rpartition(":")
         if not repository or "/" in tag:
             repository, tag = reference, "latest"
+
+        def events() -> Iterator[Any]:
+            return iter(self._long_api.pull(repository, tag=tag, stream=True, decode=True))
+
         with _engine_call(f"pull {reference}"):
-            for event in self._long_api.pull(repository, tag=tag, stream=True, decode=True):
+            for event in _until_silent(events, PULL_SILENCE, f"the registry of {reference} fell silent"):
                 if "error" in event:
                     raise InfrastructureError(f"{reference} cannot be pulled: {' '.join(str(event['error']).split())}")
                 if event.get("status") in ("Download complete", "Pull complete"):
@@ -408,6 +424,35 @@ class DockerEngine:
         address = proxy or (f"https://{first}" if named else str(self._info.get("IndexServerAddress") or ""))
         parts = urlsplit(address if "//" in address else f"https://{address}")
         return parts.hostname or "", parts.port or 443
+
+
+def _until_silent(events: Callable[[], Iterator[Any]], seconds: float, what: str) -> Iterator[Any]:
+    """What an engine tells of something long; InfrastructureError(``what``) where nothing comes for ``seconds``.
+
+    An engine waits for a registry without end, and its library for the engine.
+    """
+    told: queue.Queue[Any] = queue.Queue()
+    end = object()
+
+    def listen() -> None:
+        try:
+            for event in events():
+                told.put(event)
+            told.put(end)
+        except BaseException as error:
+            told.put(error)
+
+    threading.Thread(target=listen, name="engine events", daemon=True).start()
+    while True:
+        try:
+            event = told.get(timeout=seconds)
+        except queue.Empty:
+            raise InfrastructureError(f"{what} for {seconds:.0f} s") from None
+        if event is end:
+            return
+        if isinstance(event, BaseException):
+            raise event
+        yield event
 
 
 def _digest(inspected: Mapping[str, Any]) -> str:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.config.package_mirror import MirrorEntry, host_release, machine_mirror
-from harness.model.container import ContainerRequest
 from harness.model.era import Image, Toolchain
 from harness.model.errors import InfrastructureError
 from harness.toolchains.engine import DockerEngine
@@ -47,7 +46,9 @@ _REMOVE_LEFTOVERS = "rm -rf " + " ".join(_LEFTOVERS)
 
 def definition_hash(toolchain: Toolchain) -> str:
     """SHA-256 (hex) over what an image is made from. Summary and make variables do not count: they do not change it."""
-    parts = [RECIPE, toolchain.suite, sorted(toolchain.packages), toolchain.script, toolchain.pull]
+    parts: list[object] = [RECIPE, toolchain.suite, sorted(toolchain.packages), toolchain.script, toolchain.pull]
+    if toolchain.pull_only or toolchain.apt_options:
+        parts += [toolchain.pull_only, toolchain.apt_options]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -102,25 +103,46 @@ def package_source(
     return PackageSource(toolchain.suite, mirror(toolchain.suite))
 
 
-def ensure_image(engine: DockerEngine, toolchain: Toolchain, cache_dir: Path, report: Report) -> Image:
+def ensure_image(
+    engine: DockerEngine,
+    toolchain: Toolchain,
+    cache_dir: Path,
+    report: Report,
+    registry: str | None = None,
+    again: bool = False,
+) -> Image:
     """The toolchain's image, pinned by digest: the one that is here, else pulled and completed, else made.
 
-    One harness makes it, others wait. Raises InfrastructureError when no way leads to it.
+    ``registry`` (HOST[:PORT][/PATH]) is asked for base images in place of the engine's default one. ``again`` makes an
+    image that is here anew; the old one keeps its digest. One harness makes it, others wait. Raises InfrastructureError
+    when no way leads to it.
     """
     reference = image_reference(toolchain)
-    digest = engine.image(reference)
+    digest = None if again else engine.image(reference)
     if digest is None:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _lock(cache_dir / f"{toolchain.name}.lock", lambda: report(f"{reference}: waiting for another harness")):
-            digest = engine.image(reference) or _obtain(engine, toolchain, reference, cache_dir, report)
+            digest = None if again else engine.image(reference)
+            digest = digest or _obtain(engine, toolchain, reference, cache_dir, report, registry)
     return Image(toolchain.name, reference, digest)
 
 
-def _obtain(engine: DockerEngine, toolchain: Toolchain, reference: str, cache_dir: Path, report: Report) -> str:
+def _obtain(
+    engine: DockerEngine, toolchain: Toolchain, reference: str, cache_dir: Path, report: Report, registry: str | None
+) -> str:
     _remove_half_made(cache_dir, toolchain)
-    pulled = _pulled(engine, toolchain, reference, report)
-    if pulled is not None:
-        return pulled
+    try:
+        return _pulled(engine, toolchain, reference, report, registry)
+    except InfrastructureError as error:
+        if toolchain.pull_only:
+            base = pull_reference(toolchain, registry)
+            raise InfrastructureError(
+                f"{toolchain.name} is made from the image {base} only: {error.what}",
+                where=toolchain.where or None,
+                remedy=f"name a registry that has it (registry: HOST in your configuration), or docker load {base}",
+            ) from None
+        if toolchain.pull is not None:
+            report(f"{reference}: {error.what}; making it from the distribution's packages")
     tar = cache_dir / f"{toolchain.name}-{definition_hash(toolchain)[:12]}.tar"
     started = time.monotonic()
     if not tar.is_file():
@@ -174,42 +196,60 @@ def registry_answers(host: str, port: int, seconds: float = REGISTRY_SECONDS) ->
     return reached.is_set()
 
 
-def _pulled(engine: DockerEngine, toolchain: Toolchain, reference: str, report: Report) -> str | None:
-    """The base image with the packages added, or None where the registry, or then the mirror, cannot be reached."""
+def pull_reference(toolchain: Toolchain, registry: str | None = None) -> str:
+    """The base image's name, at ``registry`` where one is given and the name says none of its own."""
+    reference = toolchain.pull or ""
+    first = reference.split("/", maxsplit=1)[0]
+    if registry is None or ("/" in reference and ("." in first or ":" in first or first == "localhost")):
+        return reference
+    return f"{registry.rstrip('/')}/{reference}"
+
+
+def _pulled(engine: DockerEngine, toolchain: Toolchain, reference: str, report: Report, registry: str | None) -> str:
+    """The base image with the packages added. Raises InfrastructureError where that cannot be had, or completed."""
     if toolchain.pull is None:
-        return None
-    if engine.image(toolchain.pull) is None:
-        host, port = engine.registry(toolchain.pull)
+        raise InfrastructureError("it has no base image to pull")
+    base = pull_reference(toolchain, registry)
+    if engine.image(base) is None:
+        host, port = engine.registry(base)
         if not registry_answers(host, port):
-            report(f"{reference}: no image registry can be reached; making it from the distribution's packages")
-            return None
-        try:
-            report(f"{reference}: pulling {toolchain.pull}")
-            engine.pull(toolchain.pull, report)
-        except InfrastructureError as error:
-            report(f"{reference}: {error}; making it from the distribution's packages")
-            return None
-    report(f"{reference}: adding {len(toolchain.packages)} packages to {toolchain.pull}")
+            raise InfrastructureError(
+                f"no image registry can be reached at {host}:{port}" if registry else "no image registry can be reached"
+            )
+        report(f"{reference}: pulling {base}")
+        engine.pull(base, report)
+    report(f"{reference}: adding {len(toolchain.packages)} packages to {base}")
     output = _Tail()
     code = engine.run_and_commit(
-        toolchain.pull, completion_script(toolchain), reference, image_changes(toolchain), MAKE_SECONDS, output
+        base, completion_script(toolchain), reference, image_changes(toolchain), MAKE_SECONDS, output
     )
     if code != 0:
-        report(f"{reference}: {toolchain.pull} could not be completed ({output.last()}); making it from packages")
-        return None
-    return engine.image(reference)
+        raise InfrastructureError(f"{base} could not be completed ({crash(code) or output.last()})")
+    digest = engine.image(reference)
+    if digest is None:
+        raise InfrastructureError(f"{base} was completed but {reference} is not here")
+    return digest
+
+
+def crash(code: int) -> str:
+    """What to say of an old system's exit code; "" where it says nothing by itself."""
+    # glibc before 2.14 calls into a page that today's host kernels do not map any more.
+    if code in (139, -11):
+        return "its programs crash: systems before Debian 8 need a host kernel booted with vsyscall=emulate"
+    return ""
 
 
 def completion_script(toolchain: Toolchain, source: Callable[[Toolchain], PackageSource] = package_source) -> str:
     """Shell script that turns a distribution's base image into the toolchain's, from the machine's own mirror.
 
-    A machine without a mirror of that suite leaves the one that the base image came with.
+    A machine without a mirror of that suite leaves the one that the base image came with; so does a suite that no
+    mirror carries any more. Settings are handed to apt with -o, which every apt takes, known or not.
     """
     lines = []
-    try:
-        found = source(toolchain)
-    except InfrastructureError:
-        found = None
+    found = None
+    if not toolchain.pull_only:
+        with contextlib.suppress(InfrastructureError):
+            found = source(toolchain)
     if found is not None and found.suite == toolchain.suite:
         entries = "\n".join(found.lines(needs_sources(toolchain)))
         lines += ["rm -f /etc/apt/sources.list.d/*", f"printf '%s\\n' {shlex.quote(entries)} > /etc/apt/sources.list"]
@@ -221,8 +261,9 @@ def completion_script(toolchain: Toolchain, source: Callable[[Toolchain], Packag
             r"sed -i -e 's/^Types: deb$/Types: deb deb-src/' -e '/^deb /{p;s/^deb /deb-src /}'"
             " $(ls /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)"
         )
-    lines.append("apt-get update -q")
-    lines.append("apt-get install -q -y --no-install-recommends " + " ".join(toolchain.packages))
+    settings = " ".join(f"-o {setting}" for setting in ("APT::Install-Recommends=false", *toolchain.apt_options))
+    lines.append(f"apt-get {settings} -q update")
+    lines.append(f"apt-get {settings} -q -y install " + " ".join(toolchain.packages))
     if toolchain.script:
         lines.append(f"/bin/sh -ec {shlex.quote(toolchain.script)}")
     return "\n".join([*lines, "apt-get clean", _REMOVE_LEFTOVERS]) + "\n"
@@ -364,43 +405,3 @@ class _Tail:
         """Its last line."""
         lines = self._data.decode("utf-8", "replace").split("\n")
         return next((" ".join(line.split())[:200] for line in reversed(lines) if line.strip()), "no output")
-
-
-# --- proof
-
-_PROBE = """set -e
-cd /tmp
-printf 'int probe(int a) { return a + 1; }\\n' > probe.c
-${PROBE_CC} -c -O2 -o probe.o probe.c
-test -s probe.o
-${PROBE_CC} --version | head -n 1
-"""
-
-
-def probe_image(engine: DockerEngine, image: Image, compiler: str = "gcc") -> str:
-    """Compiles a C file in the image and returns the first line of ``compiler --version``.
-
-    Raises InfrastructureError where the image does not work.
-    """
-    output = _Tail()
-    result = engine.run(
-        ContainerRequest(
-            image=image.digest,
-            command=("/bin/sh", "-c", _PROBE),
-            mounts=(),
-            environment=(("PROBE_CC", compiler), ("HOME", "/tmp"), ("CCACHE_DISABLE", "1"), ("LC_ALL", "C")),
-            workdir="/tmp",
-            user="65534:65534",
-            cpus=1,
-            memory_mib=512,
-            timeout=120.0,
-            label="probe",
-        ),
-        output,
-    )
-    if result.exit_code != 0:
-        raise InfrastructureError(
-            f"{image.reference} does not compile a C file: {output.last()}",
-            remedy=f"make it anew after: docker rmi {image.reference}",
-        )
-    return output.last()

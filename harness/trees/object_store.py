@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import git
+from git import GitCommandError
 
 from harness.model.errors import InfrastructureError, TreeUnavailable
 
@@ -35,6 +36,14 @@ ISOLATED = {
     "GIT_ASKPASS": "true",
     "LC_ALL": "C",
 }
+# Of git's words: nobody to ask, so that no other question helps.
+_UNREACHABLE = re.compile(
+    r"Could not resolve|Failed to connect|unable to connect|Connection (?:refused|timed out|reset)|timed out|SSL|TLS"
+    r"|certificate|returned error: [45]\d\d|repository '.*' not found|does not appear to be a git repository"
+    r"|Couldn't connect|Permission denied|Operation too slow"
+)
+# ... and a server, or a transport, that knows nothing of shallow fetches.
+_NOT_SHALLOW = re.compile(r"(?i)shallow|does not support --(?:deepen|depth)")
 MAX_TREE_BYTES = 16 * 1024**3  # unpacked; today's kernel is 1.4 GB
 
 
@@ -115,18 +124,21 @@ class ObjectStore:
             parents = ["-p", parent] if parent else []
             return str(repo.git.execute(["git", "commit-tree", tree_id, *parents, "-m", message])).strip()
 
-    def fetch(self, location: str, revision: str, ref: str) -> str:
+    def fetch(self, location: str, revision: str, ref: str, report: Callable[[str], None] = lambda text: None) -> str:
         """Fetches one revision (tag, branch or commit id) without its history; returns the commit id.
 
-        ``location`` is a URL or a local git directory. Raises TreeUnavailable with git's own reason on one line.
+        ``location`` is a URL or a local git directory. A server that gives no single revision is asked for more, which
+        is reported: it can be the whole history. Raises TreeUnavailable with git's own reason on one line.
         """
         try:
             if Path(location).is_absolute():
-                return self._fetch_local(Path(location), revision, ref)
-            self.git(
-                "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
-                "fetch", "--quiet", "--no-tags", "--depth=1", location, f"+{revision}:{ref}",
-            )  # fmt: skip
+                return self.fetch_local(Path(location), revision, ref)
+            try:
+                self._fetch_remote(location, f"+{revision}:{ref}", "--depth=1")
+            except git.GitCommandError as error:
+                if _UNREACHABLE.search(str(error.stderr)):
+                    raise
+                self._fetch_more(location, revision, ref, error, report)
         except git.GitCommandError as error:
             raise TreeUnavailable(f"{revision} cannot be fetched: {git_reason(error)}") from error
         commit = self.ref(ref)
@@ -134,7 +146,44 @@ class ObjectStore:
             raise TreeUnavailable(f"{revision} of {location} is not a commit")
         return commit
 
-    def fetch_content(self, location: str, revisions: str, tree_id: str, ref: str) -> str:
+    def _fetch_remote(self, location: str, *refs_and_options: str) -> None:
+        options = [word for word in refs_and_options if word.startswith("--")]
+        refs = [word for word in refs_and_options if not word.startswith("--")]
+        self.git(
+            "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
+            "fetch", "--quiet", "--no-tags", *options, location, *refs,
+        )  # fmt: skip
+
+    def _fetch_more(
+        self, location: str, revision: str, ref: str, refused: GitCommandError, report: Callable[[str], None]
+    ) -> None:
+        """What a server without shallow fetches, or without fetches by commit id, still gives."""
+        by_id = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+        if not by_id and not _NOT_SHALLOW.search(str(refused.stderr)):
+            raise refused  # it has no such revision: no other question brings it
+        report(f"{location} does not give {revision} alone ({git_reason(refused)}): fetching its history too")
+        if not by_id:
+            self._fetch_remote(location, f"+{revision}:{ref}")
+            return
+        place = f"refs/harness/fetched/{os.getpid()}"
+        try:
+            self._fetch_remote(location, f"+refs/heads/*:{place}/heads/*", f"+refs/tags/*:{place}/tags/*")
+            commit = self.ref(revision)
+            if commit is None:
+                raise TreeUnavailable(f"no branch or tag of {location} leads to the commit {revision}")
+            self.set_ref(ref, commit)
+        finally:
+            for name in self.git("for-each-ref", "--format=%(refname)", place).split():
+                self.git("update-ref", "-d", name)
+
+    def fetch_content(
+        self,
+        location: str,
+        revisions: str,
+        tree_id: str,
+        ref: str,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> str:
         """Fetches the commit of ``revisions`` ("FIRST..LAST") whose tree is ``tree_id``; returns the commit id.
 
         For content without a tag whose commit id differs between imports of a history. FIRST is a tag or branch.
@@ -145,26 +194,28 @@ class ObjectStore:
             if Path(location).is_absolute():
                 listed = self._local(Path(location), "log", "--format=%H %T", f"{first}..{last}")
             else:
-                self._fetch_range(location, first, last, ref)
+                self._fetch_range(location, first, last, ref, report)
                 listed = self.git("log", "--format=%H %T", ref)
             commit = next((line.split()[0] for line in listed.splitlines() if line.endswith(f" {tree_id}")), None)
             if commit is None:
                 raise TreeUnavailable(f"no commit of {revisions} has the tree {tree_id}")
             if Path(location).is_absolute():
-                return self._fetch_local(Path(location), commit, ref)
+                return self.fetch_local(Path(location), commit, ref)
         except git.GitCommandError as error:
             raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
         self.set_ref(ref, commit)
         return commit
 
-    def fetch_range(self, location: str, revisions: str, ref: str) -> str:
+    def fetch_range(
+        self, location: str, revisions: str, ref: str, report: Callable[[str], None] = lambda text: None
+    ) -> str:
         """Fetches the commits of ``revisions`` ("FIRST..LAST", FIRST a tag or branch) from a URL; returns LAST's.
 
         Raises TreeUnavailable with git's own reason on one line.
         """
         first, _, last = revisions.partition("..")
         try:
-            self._fetch_range(location, first, last, ref)
+            self._fetch_range(location, first, last, ref, report)
         except git.GitCommandError as error:
             raise TreeUnavailable(f"{revisions} cannot be fetched: {git_reason(error)}") from error
         commit = self.ref(ref)
@@ -172,11 +223,33 @@ class ObjectStore:
             raise TreeUnavailable(f"{last} of {location} is not a commit")
         return commit
 
-    def _fetch_range(self, location: str, first: str, last: str, ref: str) -> None:
-        self.git(
-            "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=20",
-            "fetch", "--quiet", "--no-tags", f"--shallow-exclude={first}", location, f"+{last}:{ref}",
-        )  # fmt: skip
+    def _fetch_range(self, location: str, first: str, last: str, ref: str, report: Callable[[str], None]) -> None:
+        try:
+            self._fetch_remote(location, f"+{last}:{ref}", f"--shallow-exclude={first}")
+        except git.GitCommandError as error:
+            if not _NOT_SHALLOW.search(str(error.stderr)):
+                raise
+            report(f"{location} gives no part of its history ({git_reason(error)}): fetching all of {last}")
+            self._fetch_remote(location, f"+{last}:{ref}")
+
+    def tree_commits(self) -> dict[str, str]:
+        """Tree id -> commit, of every tree that was fetched."""
+        told = self.git("for-each-ref", "--format=%(tree) %(objectname)", "refs/harness/trees")
+        return dict(line.split() for line in told.splitlines() if line.count(" ") == 1)
+
+    def file_of(self, commit: str, path: str) -> str | None:
+        """The text of a file of a commit (undecodable bytes replaced), None where there is none."""
+        try:
+            return self.git("cat-file", "blob", f"{commit}:{path}")
+        except git.GitCommandError:
+            return None
+
+    def size_of(self, commit: str) -> int:
+        """Bytes that a commit's tree takes in the store, packed; what it shares with other trees is counted in each.
+
+        A file kept as its difference to another tree's counts as that difference.
+        """
+        return int(self.git("rev-list", "--objects", "--no-walk", "--disk-usage", commit).strip() or 0)
 
     @staticmethod
     def _local(path: Path, *arguments: str) -> str:
@@ -210,7 +283,8 @@ class ObjectStore:
         except git.GitCommandError as error:
             raise TreeUnavailable(f"{revision} cannot be read from {location}: {git_reason(error)}") from error
 
-    def _fetch_local(self, path: Path, revision: str, ref: str) -> str:
+    def fetch_local(self, path: Path, revision: str, ref: str) -> str:
+        """As ``fetch``, from a git directory of this machine. Raises git.GitCommandError too."""
         commit = self._local(path, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         upload = "git -c safe.directory=* -c uploadpack.allowAnySHA1InWant=true upload-pack"
         self.git(
@@ -299,4 +373,7 @@ def git_reason(error: git.GitCommandError) -> str:
     if not told:
         return f"git exited with {error.status}"
     # git repeats the URL, which the caller names already.
-    return re.sub(r"^unable to access '[^']*': ", "", told[0].split(":", 1)[-1].strip())
+    reason = re.sub(r"^unable to access '[^']*': ", "", told[0].split(":", 1)[-1].strip())
+    if reason.endswith(":") and told[0] != lines[-1]:
+        reason = f"{reason} {lines[lines.index(told[0]) + 1]}"  # git://: the reason is on the next line
+    return reason

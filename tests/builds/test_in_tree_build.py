@@ -18,7 +18,8 @@ from harness.model.build import Fragment, Kernel
 from harness.model.build_message import BuildMessage, MessageKind
 from harness.model.era import ConfigDialect, Era, Toolchain
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.version import VersionRange
+from harness.model.option import OptionHistory, OptionsOf, OptionStep, OptionTable, Presence
+from harness.model.version import KernelVersion, VersionRange
 from tests.fake.containers import LocalRunner, fake_image
 
 # Its compiler is cp; "warn" and "fail" in a file's text make it say so.
@@ -175,6 +176,16 @@ def test_a_dropped_option_is_named_with_the_dependency_of_its_own_architecture(
     assert (dropped.name, dropped.got, dropped.reason) == ("LOST", "n", "unmet dependency: MISSING=n")
     again = builder.cached(request_for(source, (("WANTED", "y"), ("LOST", "y"))))
     assert again is not None and again.config == kernel.config, "kept with the kernel"
+
+
+def test_a_kernel_made_for_other_fragments_tells_what_these_lost(source: Path, builder: KernelBuilder) -> None:
+    builder.build(request_for(source), told)
+    young = OptionHistory("YOUNG", ((None, (OptionStep(None, Presence.NOT_YET, "YOUNG"),)),))
+    options = OptionsOf(OptionTable((young,)), KernelVersion.parse("2.5.31"), "i386")
+    request = request_for(source, (("WANTED", "y"), ("YOUNG", "y")))
+    kernel = builder.cached(replace(request, era=replace(ERA, options=options)))
+    assert kernel is not None, "it asks for the same"
+    assert [(option.name, option.reason) for option in kernel.config.dropped] == [("YOUNG", "in no kernel")]
 
 
 def test_some_objects_only_each_by_itself(source: Path, builder: KernelBuilder) -> None:

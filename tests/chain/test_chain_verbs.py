@@ -140,6 +140,15 @@ def bisected(checkout: Checkout) -> Ended:
     return checkout.harness("bisect", "demo", "--title", TITLE)
 
 
+def test_bisect_where_every_stressor_is_blocked(make: Make) -> None:
+    checkout = make([*harmless(1), patch(WARN)])
+    assert checkout.harness("run", "demo").code == 1
+    checkout.write("configs/kconfig/fake.config", "CONFIG_DEBUG_VM=y\n")
+    ended = checkout.harness("bisect", "demo", "--title", TITLE)
+    assert ended.code == 4
+    assert "every stressor is blocked on fake: needs CONFIG_NUMA: no fragment asks for it" in ended.out, ended
+
+
 def test_bisect_of_what_the_baseline_shows_too(make: Make) -> None:
     checkout = make(harmless(2), core=[WARN])
     ended = bisected(checkout)

@@ -52,11 +52,13 @@ _FILES = {
     ),
     "configs/toolchains/fake.yaml": "name: fake\nsuite: none\npackages: [gcc]\nmake_vars: {CC: gcc}\n",
     "configs/kconfig/fake.config": "CONFIG_NUMA=y\nCONFIG_DEBUG_VM=y\n",
-    "configs/guests/initramfs.yaml": "toolchain: fake\nsources: initramfs\n",
+    "configs/guests/root.yaml": (
+        "sources: guest\nprograms: {x86_64: {toolchain: fake}}\nfolders: [dev, stressors]\ndevices: {console: c 5 1}\n"
+    ),
     "configs/nightly.yaml": 'at: "02:15"\nruns:\n  - series: demo\n    repeat: 1\n',
     "configs/stressors/quiet.yaml": "name: quiet\narea: none\nsummary: nothing\nseconds: 1\n",
-    "vm-images/initramfs/Makefile": "all:\n\tmkdir -p $(OUT)/stressors\n\tcp init.c $(OUT)/init\n",
-    "vm-images/initramfs/init.c": "int main(void) { return 0; }\n",
+    "vm-images/guest/Makefile": "all:\n\tmkdir -p $(OUT)/stressors\n\tcp init.c $(OUT)/init\n",
+    "vm-images/guest/init.c": "int main(void) { return 0; }\n",
 }
 _STRESSOR = """name: {name}
 area: fake

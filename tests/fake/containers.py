@@ -73,5 +73,7 @@ class LocalRunner:
 
 def _with_host_paths(text: str, request: ContainerRequest) -> str:
     hosts = {mount.container: mount.host for mount in request.mounts}
+    if not hosts:
+        return text
     names = "|".join(re.escape(name) for name in hosts)
     return re.sub(rf"(?<![\w./-])({names})(?![\w-])", lambda match: hosts[match[1]], text)

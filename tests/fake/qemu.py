@@ -190,7 +190,7 @@ def monitor(mute: bool = False, reason: str | None = None, memory: str | None = 
                         if verb == "query-status":
                             told = state
                         elif verb == "human-monitor-command":
-                            told = "\r\nCPU#0\r\nEAX=00000000\r\nEIP=c0101004 EFL=00000246\r\n"
+                            told = "\r\nCPU#0\r\nEAX=00000000 ESP=c0300ff0\r\nEIP=c0101004 EFL=00000246\r\n"
                         elif verb == "query-memory-size-summary":
                             told = {"base-memory": os.stat(memory).st_size if memory else 0}
                         elif verb == "pmemsave" and memory:

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.findings.parser import parse_console
-from harness.guests.kernel_log import LogUnreadable, NeverStarted, recover_log
+from harness.guests.kernel_log import LogUnreadable, Memory, NeverStarted, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, Segment
+from harness.guests.monitor import CpuState
+from harness.guests.post_mortem import stack_text
 
 MEMORY = 4 << 20
 BASE = {4: 0xC0000000, 8: 0xFFFFFFFF80000000}
@@ -77,7 +79,12 @@ class Machine:
 
     def log(self) -> bytes:
         """What is recovered."""
-        return recover_log(self.known, self.read, MEMORY).text
+        return recover_log(self.mapped).text
+
+    @property
+    def mapped(self) -> Memory:
+        """Memory by virtual addresses."""
+        return Memory(self.known, self.read, MEMORY)
 
 
 def plain(machine: Machine, text: bytes, size: int, width: int, moved: bool = False, old: bool = False) -> None:
@@ -317,3 +324,28 @@ def test_damaged_memory_is_a_log_or_a_word_why_not(layout: str, pointer: int, se
         machine.memory[at] = random.choice((0, 0xFF, random.randrange(256)))
     with contextlib.suppress(LogUnreadable):
         assert len(machine.log()) < 32 << 20
+
+
+@pytest.mark.parametrize("pointer", [4, 8])
+def test_what_is_on_the_stack_of_a_cpu(pointer: int) -> None:
+    machine = Machine(pointer)
+    machine.banner()
+    base = BASE[pointer]
+    machine.symbols |= {"_text": (base + (2 << 20), 0), "_etext": (base + (2 << 20) + 0x1000, 0)}
+    code = [(base + (2 << 20) + 0x100 * n, 0x80, name) for n, name in enumerate(("hang", "caller", "other"))]
+    known = machine.known
+    names = b"\0" + b"\0".join(name.encode() for _, _, name in code) + b"\0"
+    offset = len(known._names)
+    entries = [(address, size, offset + names.index(name.encode()), 2) for address, size, name in code]
+    symbols = KernelSymbols(pointer, known.segments, (*known._all, *entries), known._names + names)
+    stack = (3 << 20) + 8192 - 4 * pointer
+    for place, value in enumerate((0x1234, code[1][0] + 0x10, code[2][0] + 0x90, code[2][0] + 0x7F)):
+        machine.memory[stack + place * pointer : stack + (place + 1) * pointer] = value.to_bytes(pointer, "little")
+    memory = Memory(symbols, machine.read, MEMORY)
+    text = stack_text(memory, 1, CpuState(code[0][0] + 5, DIRECT[pointer] + stack))
+    first, *rest = text.splitlines()
+    assert first == "# post-mortem: CPU 1 in hang+0x5; on its stack, leftovers among them:"
+    assert [line.split("] ")[1] for line in rest] == ["? caller+0x10", "? other+0x7f"]
+    assert stack_text(memory, 0, CpuState(0x8048000, 0xBFFFF000)) == ""
+    assert stack_text(memory, 0, CpuState(code[0][0], 0x10)).endswith("nothing that can be read\n")
+    assert parse_console(OOPS + text.encode())[0].frames == parse_console(OOPS)[0].frames

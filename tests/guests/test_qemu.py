@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings.parser import ConsoleParser
+from harness.findings.parser import ConsoleParser, parse_console
 from harness.guests import monitor, qemu
-from harness.guests.monitor import program_counters
-from harness.guests.qemu import Boot, boot_words, command_line, printable, qemu_version, run_guest
-from harness.model.errors import InfrastructureError
+from harness.guests.monitor import CpuState, cpu_states
+from harness.guests.post_mortem import last_words
+from harness.guests.qemu import Boot, boot_words, command_line, machine_of, printable, qemu_version, run_guest
+from harness.model.era import Era, RootKind
+from harness.model.errors import InfrastructureError, UserError
 from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.version import ALL_VERSIONS
 from tests.guests.test_kernel_log import OOPS, Machine, plain
 from tests.guests.test_kernel_symbols import elf
 
 FAKE = Path(__file__).parents[1] / "fake" / "qemu.py"
 LIMITS = GuestLimits(wall=20.0, silence=0.8, after_crash=0.2, autopsy=0.3, console_bytes=200_000)
+ERA = Era("old", ALL_VERSIONS, "gcc", "x86_64", "image", "bzImage", "pc", "max", ("console=ttyS0",), (), ())
 Run = Callable[..., GuestResult]
 
 
@@ -32,7 +36,7 @@ def boot(tmp_path: Path, spec: GuestSpec | None = None, *directives: dict[str, o
     lines = [" ".join(f"{key}={value}" for key, value in directive.items()) for directive in directives]
     kernel.write_text("\n".join(["00000000", *lines]))
     spec = spec or GuestSpec()
-    words = boot_words(("console=ttyS0",), spec, "migration", 20, 1, 4)
+    words = boot_words(ERA, spec, "migration", 20, 1, 4)
     return Boot(str(qemu), kernel, tmp_path / "initrd", spec, Accelerator.TCG, words)
 
 
@@ -63,7 +67,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_golden_command_line() -> None:
     spec = GuestSpec(cpus=4, memory_mib=1001, nodes=2, machine="q35", cpu="max", append=("quiet", "panic=5"))
-    words = boot_words(("console=ttyS0",), spec, "memcg", 30, 7, 4)
+    words = boot_words(ERA, spec, "memcg", 30, 7, 4)
     line = command_line(Boot("qemu", Path("/k/image"), Path("/i/initrd"), spec, Accelerator.TCG, words))
     assert line == [
         "qemu", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
@@ -77,8 +81,29 @@ def test_golden_command_line() -> None:
         "-qmp", "unix:qmp.sock,server=on,wait=off",
         "-kernel", "/k/image", "-initrd", "/i/initrd", "-append",
         "console=ttyS0 panic=-1 harness.stressor=memcg harness.seconds=30 harness.seed=7 harness.threads=4 "
-        "harness.report=/dev/ttyS1 quiet panic=5",
+        "quiet panic=5",
     ]  # fmt: skip
+
+
+def test_an_era_s_own_machine_and_root() -> None:
+    era = replace(ERA, cpu="pentium3", qemu_args=("-no-hpet",), root=RootKind.EXT2, boot_args=("noapic",))
+    spec = machine_of(era)
+    assert (spec.machine, spec.cpu, spec.qemu_args) == ("pc", "pentium3", ("-no-hpet",))
+    words = boot_words(era, replace(spec, append=("single",)), "quiet", 1, 1, 2)
+    assert words == (
+        "noapic", "panic=-1", "root=/dev/ram0", "rw", "init=/init", "harness.ram=1", "harness.stressor=quiet",
+        "harness.seconds=1", "harness.seed=1", "harness.threads=2", "single",
+    )  # fmt: skip
+    line = command_line(Boot("qemu", Path("k"), Path("i"), spec, Accelerator.TCG, words))
+    assert "-no-hpet" in line
+
+
+def test_a_line_longer_than_the_kernel_reads() -> None:
+    era = replace(ERA, command_line_bytes=255)
+    fits = GuestSpec(append=("x" * (255 - len(" ".join(boot_words(era, GuestSpec(), "quiet", 1, 1, 2))) - 1),))
+    assert len(" ".join(boot_words(era, fits, "quiet", 1, 1, 2))) == 255
+    with pytest.raises(UserError, match="a kernel command line of 256 bytes: kernels of era old read 255"):
+        boot_words(era, replace(fits, append=(fits.append[0] + "x",)), "quiet", 1, 1, 2)
 
 
 @pytest.mark.parametrize("cpus", range(1, 9))
@@ -163,12 +188,18 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     memory, vmlinux = tmp_path / "ram", tmp_path / "vmlinux"
     memory.write_bytes(machine.memory)
     symbols = [(name, address, size, 1) for name, (address, size) in machine.symbols.items()]
-    vmlinux.write_bytes(elf(False, [*symbols, ("_stext", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
+    vmlinux.write_bytes(elf(False, [*symbols, ("_text", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
     result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
     assert result.end is GuestEnd.RESET
-    assert result.detail == "the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM"
-    assert Path(result.kernel_log_path).read_bytes() == OOPS
+    assert result.detail == (
+        'the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM, the last: "bar+0x4/0x9"'
+    )
+    log = Path(result.kernel_log_path).read_bytes()
+    assert log.startswith(OOPS)
+    assert log[len(OOPS) :] == b"# post-mortem: CPU 0 in foo+0x4; on its stack, leftovers among them:\n"
+    (finding,) = parse_console(log)
+    assert finding.title == "NULL pointer dereference in foo"
     assert sorted(path.name for path in (tmp_path / "guest").iterdir()) == [
         "console", "kernel-log", "qemu.stderr", "report",
     ]  # fmt: skip
@@ -191,10 +222,24 @@ def test_a_guest_that_halts_when_it_is_done_has_ended(tmp_path: Path, monkeypatc
     assert (result.end, result.detail) == (GuestEnd.POWER_OFF, "halted when it was done")
 
 
-def test_program_counters_of_every_cpu() -> None:
-    text = "CPU#0\r\nRAX=0 RBX=1\r\nRIP=ffffffff81000004 RFL=2\r\n\r\nCPU#1\r\nEIP=0000fff0 EFL=2\r\n"
-    assert program_counters(text) == (0xFFFFFFFF81000004, 0xFFF0)
-    assert program_counters("unknown command") == ()
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (b"", ""),
+        (b"\n[    1.5] \n", ""),
+        (b"[    1.000001] one\n[    2.000002] two\x1b[2J\xff\n\n", ', the last: "two?[2J?"'),
+        (b"one\n[    3.000001] SysRq : Show Blocked State\n task\n", ', the last: "one"'),
+        (b"x" * 200, f', the last: "{"x" * 100}"'),
+    ],
+)
+def test_the_last_words(log: bytes, words: str) -> None:
+    assert last_words(log).replace("\ufffd", "?") == words
+
+
+def test_where_every_cpu_stands() -> None:
+    text = "CPU#0\r\nRAX=0 RSP=ffff888000001000\r\nRIP=ffffffff81000004 RFL=2\r\n\r\nCPU#1\r\nEIP=0000fff0 EFL=2\r\n"
+    assert cpu_states(text) == (CpuState(0xFFFFFFFF81000004, 0xFFFF888000001000), CpuState(0xFFF0, 0))
+    assert cpu_states("unknown command") == ()
 
 
 def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

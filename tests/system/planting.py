@@ -13,11 +13,11 @@ import yaml
 
 from harness.findings.parser import ConsoleParser, parse_console
 from harness.guests.kernel_symbols import read_symbols
-from harness.guests.qemu import Boot, boot_words, run_guest
+from harness.guests.qemu import Boot, boot_words, machine_of, run_guest
 from harness.model.build import Kernel
 from harness.model.era import Era
 from harness.model.finding import Finding
-from harness.model.guest import Accelerator, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, GuestLimits, GuestResult
 from harness.runs.cell_run import with_kernel_log
 from harness.runs.execute import Run
 from harness.runs.guest_making import root_image
@@ -147,8 +147,8 @@ LIMITS = GuestLimits(wall=180.0, silence=20.0, after_crash=4.0, autopsy=8.0)
 def fail(workshop: Workshop, planted: Planted, plant: Plant, folder: Path, *words: str) -> Failure:
     """Boots a kernel with plants and lets it fail."""
     era = planted.era
-    spec = GuestSpec(cpus=plant.cpus, memory_mib=512, nodes=1, machine=era.machine, cpu=era.cpu)
-    append = (*boot_words(era.boot_args, spec, "quiet", 6, 1, 1), f"harness_plant={plant.kind}", *words)
+    spec = replace(machine_of(era), cpus=plant.cpus, memory_mib=512, nodes=1)
+    append = (*boot_words(era, spec, "quiet", 6, 1, 1), f"harness_plant={plant.kind}", *words)
     kernel = planted.kernel
     boot = Boot(
         workshop.settings.qemu, kernel.image, planted.initrd, spec, Accelerator.TCG, append, vmlinux=kernel.vmlinux

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.guests.qemu import machine_of
 from harness.model.cell import Cell, Outcome
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, GuestEnd, GuestSpec
+from harness.model.guest import Accelerator, GuestEnd
 from harness.runs.cell_run import CellTask, run_cell
 from harness.runs.workshop import Workshop
 from tests.system.planting import Failure, Plant, Planted, fail, has_source, planted_kernel, plants
@@ -82,9 +83,7 @@ def test_a_cell_of_a_kernel_that_died_before_its_console(workshop: Workshop, pla
     cell = Cell(
         kernel_key=kernel.key, kernel_digest=kernel.digest, tree=kernel.tree, patches=1, stressor="migration",
         seconds=5, seed=1, repeat=0, initramfs_digest="", arguments_digest="", accelerator=Accelerator.TCG,
-        guest=GuestSpec(
-            cpus=2, memory_mib=512, nodes=1, machine=era.machine, cpu=era.cpu, append=("harness_plant=early-bug",)
-        ),
+        guest=replace(machine_of(era), cpus=2, memory_mib=512, nodes=1, append=("harness_plant=early-bug",)),
     )  # fmt: skip
     stressor = workshop.catalogue.stressor("migration")
     qemu = workshop.settings.qemu

@@ -135,7 +135,7 @@ def test_a_killed_qemu_is_no_verdict_on_the_kernel(boot: Boot, folder: Path) -> 
 
 @pytest.mark.skipif(shutil.which("cpio") is None, reason="cpio is not installed")
 def test_the_initramfs_is_what_cpio_reads(workshop: Workshop, summary: RunSummary) -> None:
-    path = next(workshop.initramfs_folder.glob("*.cpio.gz"))
+    path = next(workshop.root_images.glob("*.cpio.gz"))
     assert path.stat().st_size < 2 << 20
     listed = subprocess.run(f"zcat {path} | cpio -t", shell=True, capture_output=True, text=True, check=True).stdout
     assert {"init", "dev/console", "stressors/thpsplit"} <= set(listed.split())

@@ -20,7 +20,8 @@ from harness.model.container import ContainerRequest, ContainerResult, Mount
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError
 from harness.toolchains.engine import LABEL_FOR, DockerEngine, running_engine
-from harness.toolchains.images import ensure_image, probe_image
+from harness.toolchains.images import ensure_image
+from harness.toolchains.probes import verify_image
 
 pytestmark = pytest.mark.system
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,10 @@ def names(label: str) -> list[str]:
 
 
 def test_image_compiles(engine: DockerEngine, image: Image) -> None:
-    assert "12." in probe_image(engine, image)
+    toolchain = load_toolchain(CHECKOUT / "configs" / "toolchains" / "gcc-12.yaml")
+    found = verify_image(engine, image, toolchain)
+    assert found.failures == () and found.other_tools == ()
+    assert [tool.tool for tool in found.tools] == ["gcc", "make", "perl", "binutils"]
 
 
 def test_container_is_locked_in(engine: DockerEngine, request_of: ContainerRequest, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -24,6 +25,7 @@ from harness.toolchains.images import (
     mmdebstrap_command,
     needs_sources,
     package_source,
+    pull_reference,
     registry_answers,
 )
 
@@ -132,8 +134,8 @@ def test_nothing_of_the_host_is_cleaned(toolchain: Toolchain) -> None:
 def test_a_base_image_is_completed_from_the_machines_mirror() -> None:
     script = completion_script(WITH_SOURCES, lambda toolchain: PackageSource("alpha", entries()))
     assert "http://mirror.example/debian/" in script
-    assert "apt-get install -q -y --no-install-recommends gcc make" in script
-    assert script.index("apt-get update") < script.index("apt-get install") < script.index("old-gcc")
+    assert "apt-get -o APT::Install-Recommends=false -q -y install gcc make" in script
+    assert script.index(" update\n") < script.index(" install ") < script.index("old-gcc")
 
     def none(toolchain: Toolchain) -> PackageSource:
         raise InfrastructureError("this machine runs another system")
@@ -149,11 +151,32 @@ def test_an_unreachable_registry_costs_little() -> None:
 
 
 class FakeEngine:
-    """Keeps imported images by tag."""
+    """Keeps imported images by tag. ``offered`` are those that its registry has; completing one ends with ``code``."""
 
     def __init__(self) -> None:
         self.images: dict[str, str] = {}
         self.imported: list[bytes] = []
+        self.offered: set[str] = set()
+        self.code = 0
+        self.port = 9
+
+    def registry(self, reference: str) -> tuple[str, int]:
+        return "127.0.0.1", self.port
+
+    def pull(self, reference: str, progress: Callable[[str], None]) -> str:
+        if reference not in self.offered:
+            raise InfrastructureError(f"{reference} cannot be pulled: manifest unknown")
+        self.images[reference] = "sha256:base"
+        return "sha256:base"
+
+    def run_and_commit(
+        self, base: str, script: str, reference: str, changes: object, timeout: float, sink: Callable[[bytes], None]
+    ) -> int:
+        assert "apt-get" in script
+        sink(b"E: Unable to locate package xz-utils\n" if self.code else b"done\n")
+        if not self.code:
+            self.images[reference] = f"sha256:{base}"
+        return self.code
 
     def image(self, reference: str) -> str | None:
         return self.images.get(reference)
@@ -219,3 +242,90 @@ def test_what_a_killed_harness_left_is_removed_or_used(made: Callable[[str], tup
     ensure_image(cast(DockerEngine, fake), TOOLCHAIN, cache, lambda text: None)
     assert fake.imported == [b"whole"]
     assert [path.name for path in cache.iterdir()] == ["gcc-9.lock"]
+
+
+ARCHIVED = replace(
+    TOOLCHAIN,
+    name="gcc-0.9",
+    suite="ancient",
+    pull="debian/eol:ancient",
+    pull_only=True,
+    apt_options=("APT::Get::force-yes=true",),
+    where="gcc-0.9.yaml",
+)
+
+
+@pytest.fixture
+def registry() -> Iterator[int]:
+    """A port at which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_an_archived_system_is_completed_by_its_own_archive_with_its_own_apt() -> None:
+    def asked(toolchain: Toolchain) -> PackageSource:
+        raise AssertionError("no mirror has that suite")
+
+    script = completion_script(ARCHIVED, asked)
+    assert "sources.list" not in script.replace("/etc/apt/apt.conf.d", "")
+    assert "-o APT::Get::force-yes=true -q -y install gcc make" in script
+    assert "--no-install-recommends" not in script  # which apt before 0.7 does not know
+    plain = definition_hash(replace(ARCHIVED, pull_only=False, apt_options=()))
+    assert len({plain, definition_hash(ARCHIVED), definition_hash(replace(ARCHIVED, apt_options=()))}) == 3
+    assert definition_hash(replace(ARCHIVED, probes=("m64",), note="x", where="y")) == definition_hash(ARCHIVED)
+
+
+@pytest.mark.parametrize(
+    ("offered", "code", "why"),
+    [
+        (set(), 0, "manifest unknown"),
+        ({"debian/eol:ancient"}, 100, "Unable to locate package xz-utils"),
+        ({"debian/eol:ancient"}, 139, "vsyscall=emulate"),
+    ],
+)
+def test_what_only_a_registry_has_is_not_made(
+    tmp_path: Path, registry: int, offered: set[str], code: int, why: str
+) -> None:
+    fake = FakeEngine()
+    fake.port, fake.offered, fake.code = registry, offered, code
+    with pytest.raises(InfrastructureError, match=why) as failed:
+        ensure_image(cast(DockerEngine, fake), ARCHIVED, tmp_path / "cache", lambda text: None)
+    told = str(failed.value)
+    assert told.startswith("gcc-0.9.yaml: ") and "registry: HOST" in told and "\n" not in told
+    assert failed.value.exit_code == 3
+
+
+def test_without_a_registry_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match=r"gcc-0\.9 is made from the image debian/eol:ancient only: no image"):
+        ensure_image(cast(DockerEngine, FakeEngine()), ARCHIVED, tmp_path / "cache", lambda text: None)
+
+
+def test_a_registry_of_ones_own_is_asked(tmp_path: Path, registry: int) -> None:
+    assert pull_reference(ARCHIVED, "reg.example:5000") == "reg.example:5000/debian/eol:ancient"
+    assert pull_reference(replace(ARCHIVED, pull="other.example/x:1"), "reg.example") == "other.example/x:1"
+    assert pull_reference(replace(ARCHIVED, pull="localhost:1/x:1"), "reg.example") == "localhost:1/x:1"
+    fake = FakeEngine()
+    fake.port, fake.offered = registry, {"reg.example:5000/debian/eol:ancient"}
+    image = ensure_image(
+        cast(DockerEngine, fake), ARCHIVED, tmp_path / "cache", lambda text: None, registry="reg.example:5000/"
+    )
+    assert image.digest == "sha256:reg.example:5000/debian/eol:ancient"
+
+
+@pytest.mark.parametrize(("offered", "code"), [(set(), 0), ({"debian:alpha"}, 100)])
+def test_a_registry_that_does_not_help_is_done_without(
+    made: Callable[[str], tuple[FakeEngine, Path]], registry: int, offered: set[str], code: int
+) -> None:
+    fake, cache = made('echo root > "$tar"')
+    fake.port, fake.offered, fake.code = registry, offered, code
+    said: list[str] = []
+    ensure_image(cast(DockerEngine, fake), replace(TOOLCHAIN, pull="debian:alpha"), cache, said.append)
+    assert fake.imported == [b"root\n"]
+    assert any("making it from the distribution's packages" in line for line in said)
+
+
+def test_an_image_is_made_anew_where_that_is_asked(made: Callable[[str], tuple[FakeEngine, Path]]) -> None:
+    fake, cache = made('echo root > "$tar"')
+    first = ensure_image(cast(DockerEngine, fake), TOOLCHAIN, cache, lambda text: None)
+    second = ensure_image(cast(DockerEngine, fake), TOOLCHAIN, cache, lambda text: None, again=True)
+    assert first.digest != second.digest and len(fake.imported) == 2

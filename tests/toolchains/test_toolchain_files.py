@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.guest_file import load_guest_root, programs_for
 from harness.config.kernel_files import load_era, load_fixups, load_toolchain
 from harness.config.tree_file import load_tree
+from harness.toolchains.images import definition_hash
+from harness.toolchains.probes import chosen_probes
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TOOLCHAINS = sorted((CONFIGS / "toolchains").glob("*.yaml"))
 ERAS = sorted((CONFIGS / "eras").glob("*.yaml"))
 FIXUPS = sorted((CONFIGS / "fixups").glob("*.yaml"))
+PINNED = {"gcc-3.4": "eab4544eed2b", "gcc-12": "94e0cf355914"}
 TREES = sorted((CONFIGS / "trees").glob("*.yaml"))
 
 
@@ -23,9 +27,26 @@ def test_toolchain_file(path: Path) -> None:
     toolchain = load_toolchain(path)
     assert toolchain.name == path.resolve().stem
     assert re.fullmatch(r"[a-z0-9][a-z0-9._-]*", toolchain.name)  # it is part of an image's tag
-    assert {"gcc", "make", "ccache"} <= set(toolchain.packages)
+    compiler = toolchain.compiler.split()[-1]
+    families = {package.partition("-")[0] for package in toolchain.packages}
+    assert compiler.partition("-")[0] in families or f"/bin/{compiler}" in toolchain.script
+    assert "make" in toolchain.packages
+    for_kernels = toolchain.name in {load_era(era).toolchain for era in ERAS}
+    if toolchain.pull_only:
+        assert toolchain.note
+    else:
+        assert "ccache" in toolchain.packages or not for_kernels
+    if for_kernels:
+        assert {tool for tool, _ in toolchain.tools} >= {"make", "perl", "binutils"}
+        assert chosen_probes(toolchain)
     checked = subprocess.run(["sh", "-n"], input=toolchain.script, text=True, capture_output=True)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_images_that_exist_keep_their_names() -> None:
+    """A changed name is another image, other builds: that is to be meant."""
+    names = {name: definition_hash(load_toolchain(CONFIGS / "toolchains" / f"{name}.yaml"))[:12] for name in PINNED}
+    assert names == PINNED
 
 
 @pytest.mark.parametrize("path", TREES, ids=lambda path: path.stem)
@@ -45,6 +66,8 @@ def test_era_file(path: Path) -> None:
     assert era.name == path.stem
     assert (CONFIGS / "toolchains" / f"{era.toolchain}.yaml").is_file()
     assert any(word.startswith("console=ttyS0") for word in era.boot_args)
+    programs = programs_for(load_guest_root(CONFIGS / "guests" / "root.yaml"), era.arch)
+    assert (CONFIGS / "toolchains" / f"{programs.toolchain}.yaml").is_file()
     if era.in_tree:
         assert f"arch/{era.arch}/" in era.image
     for name, reason in era.kconfig_left_out:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -43,3 +46,27 @@ def tarred(tmp_path: Path) -> Tarred:
         return path
 
     return written
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A history of five commits, tagged at the first and the last."""
+    folder = tmp_path / "history"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for number in range(5):
+        (folder / "Makefile").write_text(f"SUBLEVEL = {number}\n")
+        git(folder, "add", "Makefile")
+        git(folder, "commit", "-q", "-m", f"commit {number}")
+        if number in (0, 4):
+            git(folder, "tag", f"v{number}")
+    return folder
+
+
+def git(folder: Path, *arguments: str, stdin: IO[bytes] | None = None) -> str:
+    """Output of git with an identity and no configuration of the user's."""
+    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+    words = ["git", *identity, *arguments]
+    done = subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True, stdin=stdin)
+    return done.stdout.decode().strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,35 +12,13 @@ from harness.model.errors import TreeUnavailable, UserError
 from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree
 from harness.trees.object_store import ObjectStore
 from harness.trees.sources import TreeLibrary
-
-
-@pytest.fixture
-def mirror(tmp_path: Path) -> Path:
-    """A history of five commits, tagged at the first and the last."""
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    for number in range(5):
-        (folder / "Makefile").write_text(f"SUBLEVEL = {number}\n")
-        git(folder, "add", "Makefile")
-        git(folder, "commit", "-q", "-m", f"commit {number}")
-        if number in (0, 4):
-            git(folder, "tag", f"v{number}")
-    return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Output of git with an identity and no configuration of the user's."""
-    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, env=environment, check=True, capture_output=True)
-    return done.stdout.decode().strip()
+from tests.trees.conftest import git
 
 
 @pytest.mark.parametrize("by_url", [False, True])
-def test_the_commit_with_that_content(mirror: Path, tmp_path: Path, by_url: bool) -> None:
-    wanted, tree_id = git(mirror, "log", "-1", "--format=%H %T", "v4~2").split()
-    location = mirror.as_uri() if by_url else str(mirror)
+def test_the_commit_with_that_content(history: Path, tmp_path: Path, by_url: bool) -> None:
+    wanted, tree_id = git(history, "log", "-1", "--format=%H %T", "v4~2").split()
+    location = history.as_uri() if by_url else str(history)
     source = Source(SourceKind.GIT, location, "v0..v4", (Pin(PinKind.TREE, tree_id),))
     library = TreeLibrary(tmp_path / "cache")
     content = library.ensure(Tree("between", "1", "old", (source,)), lambda _: None)
@@ -52,9 +28,9 @@ def test_the_commit_with_that_content(mirror: Path, tmp_path: Path, by_url: bool
 
 
 @pytest.mark.parametrize("by_url", [False, True])
-def test_content_that_is_not_in_the_range(mirror: Path, tmp_path: Path, by_url: bool) -> None:
-    tree_id = git(mirror, "log", "-1", "--format=%T", "v0")
-    location = mirror.as_uri() if by_url else str(mirror)
+def test_content_that_is_not_in_the_range(history: Path, tmp_path: Path, by_url: bool) -> None:
+    tree_id = git(history, "log", "-1", "--format=%T", "v0")
+    location = history.as_uri() if by_url else str(history)
     store = ObjectStore(tmp_path / "trees")
     with pytest.raises(TreeUnavailable, match=rf"no commit of v0\.\.v4 has the tree {tree_id}"):
         store.fetch_content(location, "v0..v4", tree_id, "refs/harness/trees/x")

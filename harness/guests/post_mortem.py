@@ -1,0 +1,157 @@
+"""What a guest that hangs or died still tells: SysRq dumps, where its CPUs stand, the kernel's log in its memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.guests.kernel_log import LogUnreadable, Memory, Read, recover_log
+from harness.guests.kernel_symbols import KernelSymbols, read_symbols
+from harness.guests.monitor import CpuState, Monitor, QemuStuck
+
+# Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
+# before 2.6.25) is answered with the list of those it does.
+SYSRQ_KEYS = (b"w", b"p", b"l", b"t")
+POST_MORTEM = "# post-mortem: "
+"""Begins the lines behind a log that are the harness's own; no report of the kernel goes on over them."""
+MAX_CPUS = 8
+MAX_LAST_WORDS = 100
+_SYSRQ = re.compile(rb"^(?:\[ *\d+\.\d+\] ?)?(?:sysrq|SysRq) ?: (?:Show|HELP)", re.MULTILINE)
+_STAMP = re.compile(r"^\[ *\d+\.\d+\] ?")
+STACK_BYTES = 8192
+MAX_STACK_LINES = 40
+
+
+def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: Callable[[], None]) -> None:
+    """Sends SysRq keys through the serial break, which needs nothing of the guest but an interrupt; the dump itself is
+    on the console. ``seconds`` for all keys; ``look`` is called now and then meanwhile. Raises OSError, QemuStuck."""
+    monitor.need()
+    status = monitor.status()
+    if status != "running":
+        raise QemuStuck(f"QEMU's own state is {status!r}")
+    with socket.socket(socket.AF_UNIX) as serial:
+        serial.settimeout(2.0)
+        _connect(serial, console_socket)
+        serial.setblocking(False)
+        for key in SYSRQ_KEYS:
+            monitor.send_break("console")
+            time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                serial.send(key)
+            deadline = time.monotonic() + seconds / len(SYSRQ_KEYS)
+            while time.monotonic() < deadline and monitor.ended is None:
+                with contextlib.suppress(BlockingIOError):
+                    serial.recv(1 << 16)  # what nobody reads would block the guest's port
+                look()
+                monitor.wait(0.05)
+
+
+def _connect(sock: socket.socket, path: Path) -> None:
+    # The path may be longer than a socket address holds; the descriptor's name in /proc is short.
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sock.connect(f"/proc/self/fd/{handle}/{path.name}")
+    finally:
+        os.close(handle)
+
+
+def where_cpus_stand(monitor: Monitor) -> tuple[CpuState, ...]:
+    """The CPUs, () where QEMU has no monitor. Raises QemuStuck."""
+    try:
+        monitor.need()
+        return monitor.cpus()
+    except OSError:
+        return ()
+
+
+def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path, cpus: tuple[CpuState, ...] = ()) -> list[str]:
+    """Reads where the CPUs stand and the kernel's log out of the guest, which is stopped for it.
+
+    ``cpus`` is where they stood before something was asked of the guest; () where nothing was. Returns remarks for
+    people. ``kernel_log`` holds the log afterwards, if there was one, and below it what is on the CPUs' stacks. Raises
+    QemuStuck.
+    """
+    told: list[str] = []
+    try:
+        monitor.need()
+        if monitor.ended is None:
+            monitor.stop()
+        cpus = cpus or monitor.cpus()
+        if vmlinux is None:
+            return _places(cpus, None)
+        try:
+            symbols = read_symbols(vmlinux)
+        except (OSError, ValueError) as error:
+            return [*_places(cpus, None), f"no log from guest RAM: {error}"]
+        told += _places(cpus, symbols)
+        memory = Memory(symbols, _reader(monitor, kernel_log.with_name("memory.part")), monitor.memory_bytes())
+        log = recover_log(memory)
+        stacks = [stack_text(memory, number, cpu) for number, cpu in enumerate(cpus[:MAX_CPUS])]
+        if log.text:
+            kernel_log.write_bytes(log.text + "".join(stacks).encode())
+        told.append(f"log of {log.lines} lines from guest RAM{last_words(log.text)}")
+    except LogUnreadable as error:
+        told.append(f"no log from guest RAM: {error}")
+    except OSError as error:
+        told.append(f"guest RAM cannot be read: {error}")
+    return told
+
+
+def last_words(log: bytes) -> str:
+    """ ", the last: ..." without its time, cut to a line's length; "" for an empty log. What was answered to SysRq is
+    not the kernel's own word."""
+    own = _SYSRQ.split(log, maxsplit=1)[0]
+    lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in own.split(b"\n")]
+    last = next((line for line in reversed(lines) if line), "")
+    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
+
+
+def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:
+    """One remark on where the CPUs stand, the first few of them."""
+    words = [f"CPU {number} {_place(cpu.counter, symbols)}" for number, cpu in enumerate(cpus[:MAX_CPUS])]
+    return [", ".join(words)] if words else []
+
+
+def _place(address: int, symbols: KernelSymbols | None) -> str:
+    place = symbols.place_of(address) if symbols else None
+    return f"in {place[0]}+{place[1]:#x}" if place else f"at {address:#x}"
+
+
+def stack_text(memory: Memory, number: int, cpu: CpuState) -> str:
+    """The functions whose addresses are on a CPU's stack, as a trace that trusts none; "" for a CPU in user space.
+
+    Read up to the next multiple of 8 KiB, where a stack of 2.5 and later ends at the latest.
+    """
+    symbols = memory.symbols
+    if symbols.place_of(cpu.counter) is None:
+        return ""
+    lines = [f"{POST_MORTEM}CPU {number} {_place(cpu.counter, symbols)}; on its stack, leftovers among them:"]
+    try:
+        words = memory.bytes_at(cpu.stack, STACK_BYTES - cpu.stack % STACK_BYTES)
+    except LogUnreadable:
+        return f"{lines[0]} nothing that can be read\n"
+    width = symbols.pointer
+    for at in range(0, len(words) - width + 1, width):
+        address = int.from_bytes(words[at : at + width], "little")
+        place = symbols.place_of(address)
+        if place is not None and len(lines) <= MAX_STACK_LINES:
+            lines.append(f" [<{address:0{2 * width}x}>] ? {place[0]}+{place[1]:#x}")
+    return "\n".join(lines) + "\n"
+
+
+def _reader(monitor: Monitor, part: Path) -> Read:
+    """``part`` is a file in QEMU's own folder."""
+
+    def read(physical: int, size: int) -> bytes:
+        try:
+            monitor.save_memory(physical, size, part.name)
+            return part.read_bytes()
+        finally:
+            part.unlink(missing_ok=True)
+
+    return read

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * swapoff: swap areas are switched off and on again while pages are out.
+ *
+ * Worker 0 is the controller: it makes swap areas on RAM disks, waits until
+ * enough is out, switches one area off (timing it) and on again, now one, now
+ * the other, now both. All other workers are tenants: they own private and
+ * shared memory larger than what they may keep resident, verify and rewrite it
+ * at random, fork children that read and write it, discard parts and push them
+ * out again.
+ *
+ * What keeps their memory out, the first that this kernel has: a memory cgroup
+ * with a small limit; MADV_PAGEOUT (5.4 on); a ballast of locked memory that
+ * leaves too little for all.
+ *
+ * What it races against: a fault, a fork or an exit that meets a swap entry
+ * while try_to_unuse replaces it by its page; swap-out that goes on into the
+ * other area; shared memory whose entry moves between swap cache and page
+ * cache; on old kernels the anon_vma look-up of the page brought in.
+ *
+ * Kernel functions that must run: sys_swapoff, try_to_unuse, unuse_mm and
+ * unuse_pte, shmem_unuse, do_swap_page, add_to_swap, swap_writepage,
+ * swap_duplicate, swap_entry_free or its successor, page_add_anon_rmap.
+ */
+#define _GNU_SOURCE
+#include "crew.h"
+#include "report.h"
+#include "swaparea.h"
+#include "sysfile.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE 4096UL
+#define ROOT "/cgroup"
+#define GROUP ROOT "/swapoff"
+#define AREAS 2
+#define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
+#define BALLAST_BLOCK (16UL << 20) /* mostly huge pages: small ones would take half a minute for 1 GiB */
+#define BALLAST_BLOCKS 1024 /* 8 GiB and more: a guest larger than that needs a memory cgroup */
+#define BALLAST_CAREFUL_KIB (48 * 1024) /* so much free: from here on in small blocks, or all swap is taken at once */
+#define BALLAST_SMALL (1UL << 20)
+#define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
+#define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+enum { ROUNDS, SWAPOFFS, FAILED, OUT_KIB, SWAPOFF_MS, TOUCHES, FORKS, DISCARDS, PAGEOUTS, WAITS,
+       BALLAST };
+static const char *const counter_names[] = { "rounds",	"swapoffs", "swapoffs_failed", "out_kib", "swapoff_ms",
+					     "touches", "forks",    "dontneeds",       "pageouts", "waits",
+					     "ballast_mib", NULL };
+
+/* What the controller and its ballast tell each other, in the controller's targets. */
+enum { RELIEF_WANTED, RELIEF_GIVEN };
+
+static char devices[AREAS][RAMDISK_PATH];
+
+static struct settings settings;
+static struct crew crew;
+static long area_kib[AREAS]; /* 0: there is none */
+static long set_kib;	     /* memory of all tenants, of which about half is to be out */
+static int version;	     /* of the cgroup interface; 0: none */
+static int have_pageout;
+static pid_t ballast;
+
+/* One tenant's memory; the shared part is everybody's. */
+static char *own, *shared;
+static unsigned int own_pages, shared_pages;
+static unsigned char *generations; /* of the own pages' stamps; 0: fresh */
+
+static uint64_t stamp_of(unsigned int number, unsigned int generation, unsigned int owner)
+{
+	return (number * 256ULL + generation + 1) * 0x9e3779b97f4a7c15ULL ^ settings.seed ^ ((uint64_t)owner << 56);
+}
+
+/* A file of the group of one tenant. */
+static void group_path(char *path, size_t size, unsigned int tenant, const char *file)
+{
+	snprintf(path, size, GROUP "/%u/%s", tenant, file);
+}
+
+/* What all tenants together may keep in memory, -1: all, in KiB. */
+static void limit_set(long kib)
+{
+	unsigned int tenant;
+	char path[64];
+
+	for (tenant = 1; version && tenant < crew.workers; tenant++) {
+		group_path(path, sizeof(path), tenant, version == 1 ? "memory.limit_in_bytes" : "memory.max");
+		if (kib < 0)
+			file_put(path, version == 1 ? "-1" : "max");
+		else
+			file_put_number(path, kib * 1024LL / (crew.workers - 1));
+	}
+}
+
+/*
+ * A group for each tenant: in one for all each would reclaim the pages of the
+ * others, and most of the time go into telling their CPUs to flush the TLB.
+ */
+static void groups_make(void)
+{
+	unsigned int tenant;
+	struct stat found;
+	char path[64];
+
+	if (!stat(ROOT "/memory.usage_in_bytes", &found))
+		version = 1;
+	else if (!stat(ROOT "/cgroup.controllers", &found))
+		version = 2;
+	else
+		return;
+	if (version == 2)
+		file_put(ROOT "/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0700);
+	if (version == 2)
+		file_put(GROUP "/cgroup.subtree_control", "+memory");
+	for (tenant = 1; tenant < crew.workers; tenant++) {
+		group_path(path, sizeof(path), tenant, "");
+		mkdir(path, 0700);
+		group_path(path, sizeof(path), tenant, "memory.swappiness");
+		file_put(path, "100");
+	}
+	group_path(path, sizeof(path), 1, version == 1 ? "memory.limit_in_bytes" : "memory.max");
+	if (stat(path, &found))
+		version = 0;
+}
+
+/*
+ * Locks memory, block by block, until half of the tenants' is out; gives back
+ * what they have when asked to. The first to go when memory ends.
+ */
+static void ballast_hold(struct worker *controller)
+{
+	static char *blocks[BALLAST_BLOCKS];
+	static unsigned long sizes[BALLAST_BLOCKS];
+	unsigned long held = 0, give;
+	unsigned int count = 0;
+
+	if (file_put("/proc/self/oom_score_adj", "1000"))
+		file_put("/proc/self/oom_adj", "15"); /* before 2.6.36 */
+	while (!crew_over()) {
+		if (controller->targets[RELIEF_WANTED]) {
+			give = 2UL * (unsigned long)set_kib * 1024;
+			give = held > give ? held - give : 0;
+			while (!controller->targets[RELIEF_GIVEN] && count && held > give) {
+				munmap(blocks[--count], sizes[count]);
+				held -= sizes[count];
+			}
+			controller->targets[RELIEF_GIVEN] = 1;
+		} else if (count < BALLAST_BLOCKS && swap_used_kib() < set_kib / 2) {
+			int careful = file_get_field("/proc/meminfo", "MemFree", 0) < BALLAST_CAREFUL_KIB;
+			unsigned long size = careful ? BALLAST_SMALL : BALLAST_BLOCK;
+
+			blocks[count] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (blocks[count] != MAP_FAILED && !careful)
+				madvise(blocks[count], size, MADV_HUGEPAGE);
+			if (blocks[count] != MAP_FAILED && !mlock(blocks[count], size)) {
+				sizes[count++] = size;
+				held += size;
+				controller->counters[BALLAST] = held >> 20;
+				if (!careful)
+					continue;
+			}
+		}
+		sleep_milliseconds(20);
+	}
+	_exit(0);
+}
+
+static void ballast_on(struct worker *controller)
+{
+	if (version || have_pageout)
+		return;
+	controller->targets[RELIEF_GIVEN] = 0;
+	controller->targets[RELIEF_WANTED] = 0;
+	if (ballast > 0 && waitpid(ballast, NULL, WNOHANG) == 0)
+		return;
+	ballast = worker_fork();
+	if (!ballast)
+		ballast_hold(controller);
+}
+
+static void ballast_off(struct worker *controller)
+{
+	unsigned int waited;
+
+	controller->targets[RELIEF_WANTED] = 1;
+	for (waited = 0; ballast > 0 && !controller->targets[RELIEF_GIVEN] && waited < 100 && !crew_over(); waited++)
+		sleep_milliseconds(20);
+}
+
+static void alarm_ignore(int number)
+{
+	(void)number; /* the interrupted system call is what matters */
+}
+
+static void controller_begin(struct worker *worker)
+{
+	struct sigaction action = { .sa_handler = alarm_ignore };
+	unsigned int i;
+
+	sigaction(SIGALRM, &action, NULL); /* no SA_RESTART */
+	/* A controller that was replaced finds its areas on already. */
+	for (i = 0; i < AREAS; i++)
+		if (area_kib[i])
+			swaparea_on(devices[i]);
+	limit_set(set_kib / 2);
+	ballast_on(worker);
+}
+
+/* Switches one area off, and counts it only if pages were out. */
+static void area_off(struct worker *worker, unsigned int area)
+{
+	struct itimerval span = { { 1, 0 }, { SWAPOFF_SECONDS, 0 } }, none = { { 0, 0 }, { 0, 0 } };
+	long out = swaparea_used_kib(devices[area]);
+	double start = clock_seconds();
+	int result;
+
+	setitimer(ITIMER_REAL, &span, NULL);
+	result = swaparea_off(devices[area]);
+	setitimer(ITIMER_REAL, &none, NULL);
+	worker->counters[SWAPOFF_MS] += (uint64_t)((clock_seconds() - start) * 1000);
+	if (result) {
+		worker->counters[FAILED]++;
+		return;
+	}
+	if (out > 0) {
+		worker->counters[SWAPOFFS]++;
+		worker->counters[OUT_KIB] += (uint64_t)out;
+	}
+}
+
+static void controller_round(struct worker *worker)
+{
+	unsigned int choice = prng_below(&worker->prng, 4);
+	unsigned int first = prng_below(&worker->prng, AREAS), waited, tenant, begun = 0;
+
+	while (begun < crew.workers - 1 && !crew_over()) {
+		for (begun = 0, tenant = 1; tenant < crew.workers; tenant++)
+			begun += crew.roll[tenant].targets[0] != 0;
+		sleep_milliseconds(10);
+	}
+	/* The ballast takes seconds to reach the end of memory. */
+	for (waited = 0; waited < (ballast > 0 ? 1500 : 200) && !crew_over() && swap_used_kib() < set_kib / 4; waited++)
+		sleep_milliseconds(10);
+	worker->counters[WAITS] += waited;
+	if (crew_over())
+		return;
+	if (!area_kib[1])
+		first = 0;
+	/*
+	 * With the other area on, a limit can stay: what comes back pushes other
+	 * pages out there. It is higher meanwhile, as the other area must hold
+	 * all that is above it. Without that area, a limit or the ballast would
+	 * call the out-of-memory killer.
+	 */
+	if (choice == 0 || !area_kib[1] || (!version && !have_pageout)) {
+		limit_set(-1);
+		ballast_off(worker);
+		area_off(worker, first);
+		if (choice == 0 && area_kib[1]) {
+			area_off(worker, !first);
+			swaparea_on(devices[!first]);
+		}
+		swaparea_on(devices[first]);
+		/* A limit below the usage is refused while reclaim does not keep up: try again. */
+		limit_set(set_kib * 3 / 4);
+		limit_set(set_kib / 2);
+		ballast_on(worker);
+	} else {
+		limit_set(set_kib * 3 / 4);
+		area_off(worker, first);
+		swaparea_on(devices[first]);
+		limit_set(set_kib / 2);
+	}
+}
+
+static void page_verify(struct worker *worker, unsigned int number, int rewrite)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(own + number * PAGE);
+	uint64_t expected = generations[number] ? stamp_of(number, generations[number], worker->index) : 0;
+
+	if (*word != expected)
+		worker_corrupt(worker, "swapoff", (const void *)word, expected, *word);
+	if (rewrite) {
+		generations[number] = (unsigned char)(1 + generations[number] % 255);
+		*word = stamp_of(number, generations[number], worker->index);
+	}
+	worker->counters[TOUCHES]++;
+}
+
+/* Shared pages hold one stamp for ever, whoever writes it, or are fresh. */
+static void shared_verify(struct worker *worker, unsigned int number, int rewrite)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(shared + number * PAGE);
+	uint64_t expected = stamp_of(number, 0, 0), found = *word;
+
+	if (found && found != expected)
+		worker_corrupt(worker, "swapoff shared", (const void *)word, expected, found);
+	if (rewrite)
+		*word = expected;
+	worker->counters[TOUCHES]++;
+}
+
+/* Binds this process to a CPU, counted round; -1: to none. */
+static void run_on(int cpu)
+{
+	long i, cpus = sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (i = 0; i < cpus && i < CPU_SETSIZE; i++)
+		if (cpu < 0 || cpu % cpus == i)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void tenant_begin(struct worker *worker)
+{
+	unsigned int number;
+	char path[64];
+
+	group_path(path, sizeof(path), worker->index, version == 1 ? "tasks" : "cgroup.procs");
+	if (version)
+		file_put(path, "0");
+	/* On one CPU, for the TLB's sake again; its children go where they like. */
+	run_on((int)worker->index);
+	own = mmap(NULL, own_pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	generations = mmap(NULL, own_pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (own == MAP_FAILED || generations == (void *)MAP_FAILED)
+		_exit(1);
+	/* Half in huge pages, which are split on their way out. */
+	madvise(own, own_pages * PAGE / 2, MADV_NOHUGEPAGE);
+	for (number = 0; number < own_pages && !crew_over(); number++) {
+		generations[number] = 1;
+		*(volatile uint64_t *)(own + number * PAGE) = stamp_of(number, 1, worker->index);
+	}
+	for (number = worker->index; number < shared_pages && !crew_over(); number += 2)
+		*(volatile uint64_t *)(shared + number * PAGE) = stamp_of(number, 0, 0);
+	worker->targets[0] = 1; /* the memory is there */
+	/* The ballast has to clear all that is left of memory first: leave it the CPUs. */
+	while (!version && !have_pageout && !crew_over() && swap_used_kib() < set_kib / 8)
+		sleep_milliseconds(50);
+}
+
+static void push_out(struct worker *worker, unsigned int first, unsigned int count)
+{
+	if (have_pageout && !madvise(own + first * PAGE, count * PAGE, MADV_PAGEOUT))
+		worker->counters[PAGEOUTS]++;
+}
+
+/* A child that shares swap entries: reads some, writes some (copy-on-write of swap cache), and ends. */
+static void fork_and_touch(struct worker *worker, unsigned int first, unsigned int count)
+{
+	pid_t child = worker_fork();
+	unsigned int i;
+
+	if (!child) {
+		run_on(-1);
+		for (i = 0; i < count; i++)
+			page_verify(worker, (first + i) % own_pages, (int)(i & 1));
+		_exit(0);
+	}
+	if (child < 0)
+		return;
+	worker->counters[FORKS]++;
+	for (i = 0; i < count && !crew_over(); i++)
+		page_verify(worker, (first + count - 1 - i) % own_pages, (int)(i & 1));
+	worker_wait(child, 5000);
+}
+
+static void tenant_round(struct worker *worker)
+{
+	unsigned int count = 16 + prng_below(&worker->prng, own_pages / 8);
+	unsigned int first = prng_below(&worker->prng, own_pages - count), i;
+
+	for (i = 0; i < 64 && !crew_over(); i++) {
+		page_verify(worker, prng_below(&worker->prng, own_pages), (int)(i & 1));
+		/* Rarely, or shared pages are never cold enough to go out. */
+		if (i % 4 == 0)
+			shared_verify(worker, prng_below(&worker->prng, shared_pages), (int)(i & 4));
+	}
+	/* Unmaps, and keeps the pages: nobody's accessed bits hold them back. */
+	madvise(shared, shared_pages * PAGE, MADV_DONTNEED);
+	switch (prng_below(&worker->prng, 6)) {
+	case 0:
+		fork_and_touch(worker, first, count);
+		break;
+	case 1:
+		madvise(own + first * PAGE, count * PAGE, MADV_DONTNEED);
+		for (i = 0; i < count; i++)
+			generations[first + i] = 0;
+		worker->counters[DISCARDS]++;
+		for (i = 0; i < count && !crew_over(); i++)
+			page_verify(worker, first + i, 1);
+		break;
+	case 2:
+		push_out(worker, first, count);
+		break;
+	case 3:
+		for (i = 0; i < count && !crew_over(); i++)
+			page_verify(worker, first + i, 0);
+		push_out(worker, first, count);
+		break;
+	default:
+		push_out(worker, prng_below(&worker->prng, own_pages / 2), own_pages / 2);
+	}
+}
+
+static void begin(struct worker *worker)
+{
+	if (worker->index == 0)
+		controller_begin(worker);
+	else
+		tenant_begin(worker);
+}
+
+static void work(struct worker *worker)
+{
+	if (worker->index == 0)
+		controller_round(worker);
+	else
+		tenant_round(worker);
+}
+
+static int pageout_works(void)
+{
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int works = page != MAP_FAILED && !madvise(page, PAGE, MADV_PAGEOUT);
+
+	if (page != MAP_FAILED)
+		munmap(page, PAGE);
+	return works;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i, tenants;
+	long total = 0, each;
+
+	settings_read(&settings, argc, argv);
+	tenants = settings.threads < 3 ? 2 : settings.threads - 1;
+	crew.workers = 1 + tenants;
+	each = (long)settings.memory_mib * 1024 / 4;
+	if (each > AREA_KIB_MAX)
+		each = AREA_KIB_MAX;
+	groups_make();
+	have_pageout = pageout_works();
+	for (i = 0; i < AREAS; i++) {
+		long kib;
+		int result;
+
+		ramdisk_path(devices[i], settings.ram + i);
+		kib = swaparea_make(devices[i], each);
+		result = (int)kib;
+
+		if (kib > 0) {
+			if (!version && !have_pageout)
+				swaparea_fill(devices[i], kib);
+			result = swaparea_on(devices[i]);
+		}
+		if (result && i == 0)
+			stressor_skip(result == -ENOSYS ? "not in this kernel: swap (%s, errno=%d)" :
+							  "no swap on %s: errno=%d", devices[0], -result);
+		area_kib[i] = result ? 0 : kib;
+		total += area_kib[i];
+	}
+	/* Either area alone can take what must be out, so that one can go while the limit stays. */
+	set_kib = area_kib[1] ? total * 5 / 8 : total;
+	shared_pages = (unsigned int)((unsigned long)set_kib * 1024 / PAGE / SHARED_SHARE);
+	own_pages = (unsigned int)((unsigned long)set_kib * 1024 / PAGE - shared_pages) / tenants;
+	if (own_pages < 256)
+		stressor_skip("the RAM disks are too small: %ld KiB of swap; boot with ramdisk_size=", total);
+	shared = mmap(NULL, shared_pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		stressor_skip("no shared memory: errno=%d", errno);
+	report_line("# note swapoff areas_kib=%ld,%ld set_kib=%ld tenants=%u cgroup_version=%d pageout=%d", area_kib[0],
+		    area_kib[1], set_kib, tenants, version, have_pageout);
+	crew.name = "swapoff";
+	crew.settings = &settings;
+	crew.counters = counter_names;
+	crew.begin = begin;
+	crew.work = work;
+	return crew_run(&crew);
+}
