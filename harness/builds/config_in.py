@@ -7,7 +7,15 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 
-from harness.builds.definitions import Definition, Definitions, conjunction
+from harness.builds.definitions import (
+    MAX_EXPRESSION,
+    MAX_LINE,
+    MAX_NESTING,
+    MAX_PLACES,
+    Definition,
+    Definitions,
+    conjunction,
+)
 
 MAX_DEPTH = 32  # of files that include files
 MAX_FILES = 2_000  # the kernel had about two hundred
@@ -41,7 +49,8 @@ class _Reader:
             if command == "if":
                 conditions.append(_condition(words[1:]))
             elif command == "else" and len(conditions) > len(outer):
-                conditions[-1] = f"!({conditions[-1]})"
+                if len(conditions[-1]) < MAX_EXPRESSION:
+                    conditions[-1] = f"!({conditions[-1]})"
             elif command == "fi" and len(conditions) > len(outer):
                 conditions.pop()
             elif command == "source" and len(words) > 1:
@@ -74,8 +83,10 @@ class _Reader:
         prompted: bool = True,
         choice: int | None = None,
     ) -> None:
-        depends = conjunction(*conditions, *given)
         name = name.removeprefix("CONFIG_")
+        if len(self.options.get(name, ())) >= MAX_PLACES:
+            return
+        depends = conjunction(*conditions[:MAX_NESTING], *given)
         visible = depends if prompted else None
         self.options.setdefault(name, []).append(Definition(name, where, kind, depends, visible, choice=choice))
 
@@ -94,6 +105,9 @@ def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
     pending, begun = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         begun = begun if pending else number
+        if len(raw) + len(pending) > MAX_LINE:
+            pending = ""
+            continue
         if raw.endswith("\\"):
             pending += raw[:-1] + " "
             continue

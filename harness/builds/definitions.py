@@ -42,12 +42,19 @@ class Definitions:
         return tuple(name for name, places in self.options.items() if any(p.choice == choice for p in places))
 
 
+# A patch can write into these files what it likes. The kernel's own lines have up to 300 characters, its options are
+# inside of up to ten menus and conditions; what is beyond these limits is not taken into a reason.
+MAX_LINE = 4096
+MAX_NESTING = 64
+MAX_EXPRESSION = 4096
+MAX_PLACES = 32  # that define one option: architectures apart, three are many
+
 NO_DEFINITIONS = Definitions({}, {})
 
 
 def conjunction(*parts: str) -> str:
     """The parts that say something, joined by "&&"; one with alternatives is put in parentheses."""
-    said = [part for part in parts if part]
+    said = [part for part in parts if part][:MAX_NESTING]
     if len(said) == 1:
         return said[0]
     return " && ".join(f"({part})" if len(_split(part, "||")) > 1 else part for part in said)
@@ -57,6 +64,8 @@ def conjuncts(expression: str) -> list[str]:
     """The conditions that must all hold. Parentheses around several of them are taken off, those around alternatives
     stay."""
     expression = expression.strip()
+    if expression.count("(") > MAX_NESTING:
+        return [expression]
     # "A || B && C" is one condition: && binds closer, so it must not be torn apart.
     if len(_split(expression, "||")) > 1:
         return [expression]

@@ -7,7 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from harness.builds.definitions import Definition, Definitions, conjunction
+from harness.builds.definitions import (
+    MAX_LINE,
+    MAX_NESTING,
+    MAX_PLACES,
+    Definition,
+    Definitions,
+    conjunction,
+)
 
 Read = Callable[[str], str | None]
 
@@ -24,8 +31,8 @@ class _Block:
     """What an ``if``, ``menu`` or ``choice`` lays over everything inside it."""
 
     kind: str
-    depends: str = ""
-    visible: str = ""
+    depends: list[str] = field(default_factory=list)
+    visible: list[str] = field(default_factory=list)
     prompt_if: str = ""
     choice: int | None = None
 
@@ -95,17 +102,17 @@ class _Reader:
             self.block_attribute(self.blocks[-1], word, rest)
 
     def open_option(self, name: str, where: str) -> None:
-        outer = [block.depends for block in self.blocks]
-        visible = [condition for block in self.blocks for condition in (block.visible, block.prompt_if)]
-        choice = next((b.choice for b in reversed(self.blocks) if b.kind in ("choice", "menu")), None)
+        blocks = self.blocks[:MAX_NESTING]
+        outer = [conjunction(*block.depends) for block in blocks]
+        visible = [condition for block in blocks for condition in (*block.visible, block.prompt_if)]
+        choice = next((b.choice for b in reversed(self.blocks[-MAX_NESTING:]) if b.kind in ("choice", "menu")), None)
         self.entry = _Entry(name, where, outer, visible, choice)
 
     def open_block(self, word: str, rest: str) -> None:
         if word == "choice":
             self.choices += 1
-        self.blocks.append(
-            _Block(word, rest if word == "if" else "", choice=self.choices if word == "choice" else None)
-        )
+        choice = self.choices if word == "choice" else None
+        self.blocks.append(_Block(word, [rest] if word == "if" else [], choice=choice))
         self.block_open = word != "if"
 
     def attribute(self, entry: _Entry, word: str, rest: str) -> None:
@@ -135,16 +142,18 @@ class _Reader:
 
     @staticmethod
     def block_attribute(block: _Block, word: str, rest: str) -> None:
+        if len(block.depends) + len(block.visible) >= MAX_NESTING:
+            return
         if word in ("depends", "requires"):
-            block.depends = conjunction(block.depends, _expression(rest))
+            block.depends.append(_expression(rest))
         elif word == "visible":
-            block.visible = conjunction(block.visible, rest.removeprefix("if").strip())
+            block.visible.append(rest.removeprefix("if").strip())
         elif word in ("prompt", "bool", "tristate", "boolean") and block.kind == "choice":
             block.prompt_if = _with_condition(rest)[1]
 
     def close(self) -> None:
         entry, self.entry, self.block_open = self.entry, None, False
-        if entry is None:
+        if entry is None or len(self.options.get(entry.name, ())) >= MAX_PLACES:
             return
         depends = conjunction(*entry.outer, *entry.depends)
         visible = conjunction(depends, *entry.outer_visible, *entry.prompt_if) if entry.prompted else None
@@ -191,6 +200,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
                 continue
             help_indent = None
         begun = begun if pending else number
+        if len(raw) + len(pending) > MAX_LINE:
+            pending = ""
+            continue
         if raw.endswith("\\"):
             pending += raw[:-1].strip() + " "
             continue

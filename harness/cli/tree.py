@@ -12,7 +12,7 @@ from harness.config.tree_file import source_of
 from harness.model.errors import TreeUnavailable, UserError
 from harness.model.tree import Source
 from harness.reports.terminal import listener_for
-from harness.runs.cleaning import removable
+from harness.runs.cleaning import folder_size
 from harness.runs.tree_adding import add_tree
 from harness.runs.workshop import Workshop
 
@@ -36,11 +36,10 @@ def list_trees() -> int:
             size = str(workshop.library.size(here) >> 20) if here else ""
             sources = ", ".join(_short(source) for source in tree.sources)
             rows.append((name, tree.version, workshop.catalogue.era_of(tree).name, content, size, pin, sources))
-        used = {part.name: part.size for part in removable(workshop.layout)}
+        store = folder_size(workshop.library.store.path)
     print_rows(("tree", "version", "era", "content", "MiB", "pin", "sources"), rows)
     click.echo(
-        f"object store: {used.get('trees', 0) >> 20} MiB (what trees share is counted in each of them); "
-        f"working folders: {used.get('work', 0) >> 20} MiB; finished builds: {used.get('builds', 0) >> 20} MiB"
+        f"object store: {store >> 20} MiB (what trees share is counted in each of them); the rest: harness clean --list"
     )
     return 0
 

@@ -73,7 +73,6 @@ class EraSchema(Schema):
     make_vars: dict[str, str] = Field(default_factory=dict)
     root: RootKind = RootKind.INITRAMFS_GZ
     command_line_bytes: int = Field(default=2047, ge=64)
-    icount: int | None = Field(default=None, ge=0, le=10)
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
@@ -161,7 +160,6 @@ def load_era(path: Path) -> Era:
         qemu_args=tuple(s.qemu_args),
         root=s.root,
         command_line_bytes=s.command_line_bytes,
-        icount=s.icount,
         numa=s.numa,
         dialect=s.dialect,
         in_tree=s.in_tree,

@@ -61,10 +61,10 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
     not anybody listens; their sockets in ``folder`` are for the autopsy."""
     spec = boot.spec
     folder = Path(folder)
-    accelerator = _accelerator(boot)
+    accelerator = "tcg,thread=multi" if boot.accelerator is Accelerator.TCG else "kvm"
     words = [
         boot.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic", "none", "-no-reboot",
-        "-machine", spec.machine, *accelerator, "-cpu", spec.cpu,
+        "-machine", spec.machine, "-accel", accelerator, "-cpu", spec.cpu,
         "-smp", _topology(spec), "-m", f"{spec.memory_mib}M",
         *_numa(spec), *spec.qemu_args,
         "-chardev", f"socket,id=console,path={folder / 'console.sock'},server=on,wait=off,logfile={folder / 'console'}",
@@ -75,15 +75,6 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
         "-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", " ".join(boot.append),
     ]  # fmt: skip
     return words
-
-
-def _accelerator(boot: Boot) -> list[str]:
-    if boot.accelerator is Accelerator.KVM:
-        return ["-accel", "kvm"]
-    if boot.spec.icount is None:
-        return ["-accel", "tcg,thread=multi"]
-    # sleep=off: a guest in which all processors idle goes on to its next timer at once.
-    return ["-accel", "tcg,thread=single", "-icount", f"shift={boot.spec.icount},sleep=off"]
 
 
 def _topology(spec: GuestSpec) -> str:
@@ -375,7 +366,7 @@ def _feed(watch: ConsoleWatch, console: _Tail) -> None:
 
 def machine_of(era: Era) -> GuestSpec:
     """The machine that the era's kernels run on, otherwise as a guest is by default."""
-    return GuestSpec(machine=era.machine, cpu=era.cpu, qemu_args=era.qemu_args, icount=era.icount)
+    return GuestSpec(machine=era.machine, cpu=era.cpu, qemu_args=era.qemu_args)
 
 
 # Where the first RAM disk is the root, the stressors' begin with the second.

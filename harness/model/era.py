@@ -81,7 +81,7 @@ class Era:
     ``kconfig_left_out`` are today's options that the era does without, each with the reason. ``kconfig_extra`` are
     lines every configuration of the era gets. ``boot_args`` go on every kernel command line, ``qemu_args`` on every
     QEMU command line. ``command_line_bytes`` of a kernel command line are read (COMMAND_LINE_SIZE, without the end
-    mark). ``icount``: see GuestSpec. ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
+    mark). ``in_tree``: there is no O= yet, the tree is built in a copy of its source.
     ``options`` are those of one kernel of the era (Catalogue.era_of).
     """
 
@@ -100,7 +100,6 @@ class Era:
     qemu_args: tuple[str, ...] = ()
     root: RootKind = RootKind.INITRAMFS_GZ
     command_line_bytes: int = 2047
-    icount: int | None = None
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False

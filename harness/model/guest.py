@@ -16,8 +16,7 @@ class Accelerator(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class GuestSpec:
     """The machine a cell wants: ``memory_mib`` in all, spread over ``nodes``. ``append`` extends the kernel's command
-    line, ``qemu_args`` QEMU's. ``icount``, under TCG: each instruction takes 2**icount ns of the guest's time and its
-    processors take turns; None: time is the host's and processors are threads."""
+    line, ``qemu_args`` QEMU's."""
 
     cpus: int = 4
     memory_mib: int = 1024
@@ -26,7 +25,6 @@ class GuestSpec:
     cpu: str = "max"
     append: tuple[str, ...] = ()
     qemu_args: tuple[str, ...] = ()
-    icount: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.builds.definitions import Definition, conjunction
+from harness.builds.kconfig import check
 from harness.builds.kconfig_language import read_kconfig
 
 MEMORY = """
@@ -143,6 +146,27 @@ def test_conjunctions() -> None:
     assert conjunction("", "A || B") == "A || B"
     assert conjunction("A || B", "C") == "(A || B) && C"
     assert conjunction("(A || B)", "!(C || D)", "(E) || (F)") == "(A || B) && !(C || D) && ((E) || (F))"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if A\n" * 20_000 + "config X\n\tbool 'x'\n" * 2_000,
+        "menu m\n" + "depends on A\n" * 20_000 + "config X\n\tbool 'x'\n" * 1_000,
+        "config X\n\tbool 'x'" + " " * 1_000_000 + "y\n",
+        "config X\n\tbool 'x'\n\tdepends on " + "(" * 2_000 + "A" + ")" * 2_000 + "\n",
+        "config X\n\tbool 'x'\n\tdepends on " + "!" * 4_000 + "A\n",
+        "config X\n\tbool 'x'\n\tdepends on " + "A && \\\n" * 50_000 + "B\n",
+        "source x\n" * 5_000,
+    ],
+    ids=["ifs", "depends", "spaces", "parentheses", "negations", "continued", "sources"],
+)
+def test_what_nobody_writes_ends_soon(text: str) -> None:
+    definitions = read_kconfig({"Kconfig": text, "x": "config X\n"}.get, "x86_64")
+    begun = time.monotonic()
+    check({"X": "y"}, [], definitions)
+    assert time.monotonic() - begun < 5
+    assert sum(len(place.depends) for place in definitions.of("X")) < 100_000_000
 
 
 @given(st.lists(st.sampled_from([*MEMORY.splitlines(), "if", "choice", "endchoice", "endif", "\\", "help", "source x",

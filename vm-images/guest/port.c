@@ -3,12 +3,16 @@
 #include "port.h"
 
 #include "report.h"
+#include "sysfile.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
+#define PORT_INTERRUPT "3" /* of a PC's second port */
 #define STILL_SECONDS 0.1
 #define DRAIN_SECONDS 10
 
@@ -52,12 +56,45 @@ void port_drain(void)
 	}
 }
 
+/*
+ * When it is opened, the driver tries whether the port interrupts once it can
+ * send, by looking at the register that says so. Should another processor take
+ * the interrupt meanwhile, the look finds nothing, and the driver works around
+ * a fault that is none, by looking again whenever it has something to send: it
+ * then takes interrupts away from its own handler, which never sends. So the
+ * port is opened on the processor that gets the interrupt.
+ */
+static void interrupt_to_first(void)
+{
+	cpu_set_t first;
+
+	file_put("/proc/irq/" PORT_INTERRUPT "/smp_affinity", "1");
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_setaffinity(0, sizeof(first), &first);
+}
+
+static void run_anywhere(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 /* As a plain pipe of bytes: no echo, no newline changed; a full one is waited for here, where it is watched. */
 void port_open(const char *path)
 {
 	struct termios mode;
 
+	interrupt_to_first();
 	port = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	if (port >= 0) {
+		/* The interrupt goes there only after one more came: that of the first try. */
+		close(port);
+		port = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	}
+	run_anywhere();
 	if (port < 0)
 		port = open("/dev/console", O_RDWR | O_NOCTTY | O_NONBLOCK);
 	if (port < 0)

@@ -44,7 +44,9 @@
 #define AREAS 2
 #define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
 #define BALLAST_BLOCK (16UL << 20) /* mostly huge pages: small ones would take half a minute for 1 GiB */
-#define BALLAST_BLOCKS 512 /* 8 GiB: a guest larger than that needs a memory cgroup */
+#define BALLAST_BLOCKS 1024 /* 8 GiB and more: a guest larger than that needs a memory cgroup */
+#define BALLAST_CAREFUL_KIB (48 * 1024) /* so much free: from here on in small blocks, or all swap is taken at once */
+#define BALLAST_SMALL (1UL << 20)
 #define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
 #define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
 #ifndef MADV_PAGEOUT
@@ -140,23 +142,34 @@ static void groups_make(void)
 static void ballast_hold(struct worker *controller)
 {
 	static char *blocks[BALLAST_BLOCKS];
-	unsigned int count = 0, give;
+	static unsigned long sizes[BALLAST_BLOCKS];
+	unsigned long held = 0, give;
+	unsigned int count = 0;
 
 	if (file_put("/proc/self/oom_score_adj", "1000"))
 		file_put("/proc/self/oom_adj", "15"); /* before 2.6.36 */
 	while (!crew_over()) {
 		if (controller->targets[RELIEF_WANTED]) {
-			give = (unsigned int)(2 * set_kib * 1024 / (long)BALLAST_BLOCK) + 1;
-			while (!controller->targets[RELIEF_GIVEN] && count && give--)
-				munmap(blocks[--count], BALLAST_BLOCK);
+			give = 2UL * (unsigned long)set_kib * 1024;
+			give = held > give ? held - give : 0;
+			while (!controller->targets[RELIEF_GIVEN] && count && held > give) {
+				munmap(blocks[--count], sizes[count]);
+				held -= sizes[count];
+			}
 			controller->targets[RELIEF_GIVEN] = 1;
 		} else if (count < BALLAST_BLOCKS && swap_used_kib() < set_kib / 2) {
-			blocks[count] = mmap(NULL, BALLAST_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-					     -1, 0);
-			madvise(blocks[count], BALLAST_BLOCK, MADV_HUGEPAGE);
-			if (blocks[count] != MAP_FAILED && !mlock(blocks[count], BALLAST_BLOCK)) {
-				controller->counters[BALLAST] = ++count * (BALLAST_BLOCK >> 20);
-				continue;
+			int careful = file_get_field("/proc/meminfo", "MemFree", 0) < BALLAST_CAREFUL_KIB;
+			unsigned long size = careful ? BALLAST_SMALL : BALLAST_BLOCK;
+
+			blocks[count] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (blocks[count] != MAP_FAILED && !careful)
+				madvise(blocks[count], size, MADV_HUGEPAGE);
+			if (blocks[count] != MAP_FAILED && !mlock(blocks[count], size)) {
+				sizes[count++] = size;
+				held += size;
+				controller->counters[BALLAST] = held >> 20;
+				if (!careful)
+					continue;
 			}
 		}
 		sleep_milliseconds(20);
