@@ -80,8 +80,9 @@ class Report:
 
     def resolve_header(self, resolve: Resolve | None) -> None:
         """Take the name of the address in the header for its function."""
-        if "address" in self.fields and resolve is not None:
-            name = resolve(int(self.fields["address"], 16))
+        address = self.fields.get("address", self.fields.get("address2"))
+        if address is not None and resolve is not None:
+            name = resolve(int(address, 16))
             if name is not None:
                 self.fields["function"] = name
 

@@ -327,7 +327,8 @@ SPLATS: tuple[Splat, ...] = (
         _p(
             r"PANIC: early exception(?: \w{1,6} (?:rip|IP) [0-9a-f]{1,4}:(?P<address>[0-9a-f]{8,16})\b|)|"
             r"BUG: Int \d{1,3}: CR2|"
-            r"Unknown interrupt(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$)|"
+            r"Unknown interrupt(?: or fault at (?:EIP|IP)(?: [0-9a-f]{8}){0,2}? (?P<address2>[c-f][0-9a-f]{7})\b|"
+            r"(?: or fault at (?:EIP|IP))?(?: [0-9a-f]{8,16}\b|$))|"
             rf"RIP {_F}\+0x[0-9a-f]{{1,8}}/0x[0-9a-f]{{1,8}}$"
         ),
         Key.INSTRUCTION,
