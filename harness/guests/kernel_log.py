@@ -147,11 +147,17 @@ def _clean(text: bytes) -> bytes:
 
 
 def _text(messages: Iterator[tuple[int, bytes]]) -> bytes:
-    """Lines with the time before each as printk shows it, from (nanoseconds, message)."""
-    out = []
+    """Lines with the time before each as printk shows it, from (nanoseconds, message); MAX_LOG bytes at the most, for
+    records may be made to overlap."""
+    out: list[bytes] = []
+    size = 0
     for nanoseconds, message in messages:
         stamp = b"[%5d.%06d] " % (nanoseconds // 10**9, nanoseconds % 10**9 // 1000)
-        out += [stamp + line + b"\n" for line in _clean(message).split(b"\n")]
+        for line in _clean(message).split(b"\n"):
+            size += len(stamp) + len(line) + 1
+            if size > MAX_LOG:
+                return b"".join(out)
+            out.append(stamp + line + b"\n")
     return b"".join(out)
 
 
@@ -243,18 +249,18 @@ def _record_chain(
 
 def _joined(records: list[tuple[int, bytes, int]]) -> Iterator[tuple[int, bytes]]:
     """Messages; pieces printed by KERN_CONT are put together."""
-    held: tuple[int, bytes] | None = None
+    held: list[bytes] = []
+    since = 0
     open_line = False
     for stamp, text, flags in records:
-        if held is not None and open_line and flags & _CONTINUES:
-            held = held[0], held[1] + text
-        else:
-            if held is not None:
-                yield held
-            held = stamp, text
+        if not (held and open_line and flags & _CONTINUES):
+            if held:
+                yield since, b"".join(held)
+            since, held = stamp, []
+        held.append(text)
         open_line = not flags & _NEWLINE
-    if held is not None:
-        yield held
+    if held:
+        yield since, b"".join(held)
 
 
 # 5.10 on: descriptors, infos and text in three rings (kernel/printk/printk_ringbuffer.h).
@@ -320,17 +326,17 @@ def _ring_of_records(memory: Memory) -> Iterator[tuple[int, bytes]]:
         )
         info = infos[index * ring.info_bytes : index * ring.info_bytes + 24]
         if state & id_mask == identity and state >> (8 * word - 2) not in (_REUSABLE, _RESERVED) and len(info) == 24:
-            block = _block(data, begin, following, word, identity)
+            block = _block(data, begin, following, word, identity, int.from_bytes(info[16:18], "little"))
             if block is not None:
-                length = int.from_bytes(info[16:18], "little")
-                yield int.from_bytes(info[8:16], "little"), block[:length]
+                yield int.from_bytes(info[8:16], "little"), block
         if identity == ring.head & id_mask:
             return
         identity = (identity + 1) & id_mask
 
 
-def _block(data: bytes, begin: int, following: int, word: int, identity: int) -> bytes | None:
-    """The text between two logical positions; None where there is none, or it was overwritten."""
+def _block(data: bytes, begin: int, following: int, word: int, identity: int, length: int) -> bytes | None:
+    """The first ``length`` bytes of text between two logical positions; None where there is none, or it was
+    overwritten."""
     if not data or begin & 1:  # no data, or none could be had (NO_LPOS, FAILED_LPOS)
         return None
     start, end = begin % len(data), following % len(data)
@@ -340,4 +346,4 @@ def _block(data: bytes, begin: int, following: int, word: int, identity: int) ->
         start = 0
     if int.from_bytes(data[start : start + word], "little") != identity:
         return None
-    return data[start + word : end]
+    return data[start + word : min(end, start + word + length)]

@@ -156,6 +156,8 @@ def parse_symbols(handle: BinaryIO) -> KernelSymbols:
 
 
 def _data(section: Section) -> bytes:
+    if section.compressed:
+        raise ValueError("a packed table")
     size = section["sh_size"]
     if size > MAX_TABLE:
         raise ValueError(f"a table of {size} bytes")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 QMP_SECONDS = 10.0  # a QEMU that is alive answers in milliseconds, on a machine with ten times its work in a second
 SAVE_SECONDS = 30.0  # ... but has to write what is asked of guest memory to a disk that may be busy
 
-GUEST_RESET = "guest-reset"
 GUEST_SHUTDOWN = "guest-shutdown"
 GUEST_PANIC = "guest-panic"
 UNKNOWN_END = "unknown"

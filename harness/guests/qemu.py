@@ -222,6 +222,8 @@ def _watch_guest(
     with Monitor(folder / "qmp.sock") as monitor:
         while True:
             exited = process.poll() is not None
+            if exited:
+                monitor.wait(0)  # what it told last
             ended = monitor.ended
             now = time.monotonic()
             said, told = console.read(), report.read()
@@ -252,7 +254,8 @@ def _watch_guest(
             if ended is not None:
                 _read_end(seen, ended)
             elif exited:
-                _read_exit(seen, process.returncode, folder)
+                heard = monitor.connected or console.size + report.size == 0
+                _read_exit(seen, process.returncode, folder, heard)
             elif seen.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
                 cpus = where_cpus_stand(monitor)  # afterwards they are busy with the answer to SysRq
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
@@ -327,14 +330,17 @@ def _read_end(seen: _Watched, reason: str) -> None:
         seen.end, seen.detail = GuestEnd.RESET, "the guest reset itself"
 
 
-def _read_exit(seen: _Watched, code: int, folder: Path) -> None:
-    """QEMU is gone. It was asked to stay, so it either failed or has no monitor to tell an end with."""
+def _read_exit(seen: _Watched, code: int, folder: Path, heard: bool) -> None:
+    """QEMU is gone. It was asked to stay, so it either failed or has no monitor to tell an end with. ``heard``: it had
+    one, or has not even begun."""
     if code != 0:
         words = (folder / "qemu.stderr").read_bytes()[-500:].decode("utf-8", "replace").strip().splitlines()
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         seen.end, seen.detail = GuestEnd.QEMU_FAILED, f"QEMU ended with {how}" + (f": {words[-1]}" if words else "")
     elif seen.crashed_at is not None and not seen.done:
         seen.end = GuestEnd.CRASHED
+    elif heard and not seen.done:
+        seen.end, seen.detail = GuestEnd.QEMU_FAILED, "QEMU ended by itself, without an end of the guest"
 
 
 def _is_death(seen: _Watched) -> bool:

@@ -12,7 +12,7 @@ from harness.builds.kernel_build import BuildFailed
 from harness.model.build import Kernel
 from harness.model.cell import CellResult, Outcome
 from harness.model.era_check import EraBoot, EraRow, EraState
-from harness.model.errors import HarnessError, TreeUnavailable
+from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable
 from harness.model.series import Series
 from harness.runs.cell_run import run_cell
 from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
@@ -113,9 +113,13 @@ class _Check:
     def _keep(self, folder: Path) -> Path:
         """Keeps what the guest left as the tree's newest check, in place of the one before."""
         kept = self.workshop.layout.results / "era-check" / self.begun.tree
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(kept, ignore_errors=True)
-        folder.replace(kept)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with self.workshop.library.store.lock(f"era-check-{self.begun.tree}"):
+                shutil.rmtree(kept, ignore_errors=True)
+                folder.replace(kept)
+        except OSError as error:
+            raise InfrastructureError(f"cannot be kept: {error.strerror or error}", where=str(kept)) from error
         return kept
 
 
@@ -131,6 +135,8 @@ def read_boot(result: CellResult, cpus: int, nodes: int) -> EraBoot:
     told = dict(word.split("=", 1) for word in report.guest.split() if "=" in word)
     seen_cpus, seen_nodes = _number(told.get("cpus")), _number(told.get("nodes"))
     why = ""
+    if result.outcome is Outcome.HARNESS_FAILURE:
+        raise InfrastructureError(result.reason or "the guest could not be run")
     if result.outcome is not Outcome.PASS:
         why = f"{result.outcome}: {result.reason}"
     elif seen_cpus != cpus:

@@ -50,3 +50,10 @@ def test_unknown_names(make: Make) -> None:
     shown = checkout.harness("era", "show", "fake")
     assert (shown.code, "kernels        from 6.0" in shown.out) == (0, True)
     assert "fake" in checkout.harness("era", "list").out
+
+
+def test_a_dead_qemu_is_the_harnesss_failure(make: Make) -> None:
+    checkout = with_stressor(make, core=["	guest(kill);"])
+    ended = checkout.harness("era", "check", "fake")
+    assert ended.code == 3
+    assert "fake  harness failed: QEMU ended with killed by signal 9" in ended.out

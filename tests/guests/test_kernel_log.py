@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.findings.parser import parse_console
+from harness.guests import kernel_log
 from harness.guests.kernel_log import LogUnreadable, Memory, NeverStarted, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, Segment
 from harness.guests.monitor import CpuState
@@ -349,3 +350,9 @@ def test_what_is_on_the_stack_of_a_cpu(pointer: int) -> None:
     assert stack_text(memory, 0, CpuState(0x8048000, 0xBFFFF000)) == ""
     assert stack_text(memory, 0, CpuState(code[0][0], 0x10)).endswith("nothing that can be read\n")
     assert parse_console(OOPS + text.encode())[0].frames == parse_console(OOPS)[0].frames
+
+
+def test_records_that_overlap_do_not_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_log, "MAX_LOG", 4096)
+    many = ((stamp, b"x" * 200) for stamp in range(1 << 20))
+    assert 3000 < len(kernel_log._text(many)) <= 4096

@@ -113,3 +113,11 @@ def test_damaged_files_never_end_in_anything_else() -> None:
             found.place_of(0xC0101004)
         except (ValueError, struct.error, OverflowError):
             pass
+
+
+def test_a_packed_table_is_refused() -> None:
+    data = bytearray(elf(True, SYMBOLS))
+    sections_at = struct.unpack_from("<Q", data, 40)[0]
+    struct.pack_into("<Q", data, sections_at + 64 + 8, 0x800)  # SHF_COMPRESSED
+    with pytest.raises(ValueError):
+        parse_symbols(io.BytesIO(bytes(data)))

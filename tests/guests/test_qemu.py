@@ -271,6 +271,12 @@ def test_a_long_path_does_not_matter(tmp_path: Path) -> None:
     assert "SysRq dump of" in result.detail
 
 
+def test_a_qemu_that_ends_at_once_is_none_of_the_kernels(tmp_path: Path) -> None:
+    result = run_guest(replace(boot(tmp_path), qemu="/bin/true"), tmp_path / "guest", LIMITS, Watch())
+    assert result.end is GuestEnd.QEMU_FAILED
+    assert result.detail == "QEMU ended by itself, without an end of the guest"
+
+
 def test_a_qemu_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="is not installed"):
         qemu_version(str(tmp_path / "none"))
