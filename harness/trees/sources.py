@@ -259,7 +259,10 @@ class TreeLibrary:
             check_pins(source, {kind: value for kind, value in known.items() if kind is not PinKind.TREE})
             folder = self.downloads / f"{tree.name}.{os.getpid()}"
             message = f"{tree.name}: {_where(source)} with {len(source.overlay)} patch files"
-            commit, checksums = with_overlays(self.store, commit, source.overlay, message, folder, report)
+            try:
+                commit, checksums = with_overlays(self.store, commit, source.overlay, message, folder, report)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
         known[PinKind.TREE] = self.store.tree_of(commit)
         check_pins(source, known)
         pinned = any(pin.kind is PinKind.TREE or not source.overlay for pin in source.pins)
