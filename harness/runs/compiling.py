@@ -41,7 +41,6 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
     if tree not in workshop.catalogue.tree_names():
         raise UserError(f"{tree[:200]!r} is no tree of configs/trees", remedy="--compile needs one, for its compiler")
     ready = tree_base(workshop, tree)
-    assert ready is not None
     applied = prefixes(workshop.library.store, ready.base, patches)
     fragments = workshop.catalogue.usual_fragments()
     ends = (0, len(patches))

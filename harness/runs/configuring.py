@@ -9,7 +9,6 @@ from harness.builds.kconfig import Translation, lacking
 from harness.builds.kernel_build import BuildRequest
 from harness.model.build import Config, Fragment
 from harness.model.era import Era
-from harness.model.errors import TreeUnavailable
 from harness.model.series import SeriesSpec
 from harness.model.tree import Tree
 from harness.runs.tree_base import tree_base
@@ -40,8 +39,6 @@ def configure_tree(
     engine raises.
     """
     ready = tree_base(workshop, name)
-    if ready is None:
-        raise TreeUnavailable(f"tree {name} is not here", remedy=f"harness tree fetch {name}")
     image = workshop.image(ready.toolchain)
     folder = workshop.layout.cache / "work" / f"{name}-{ready.content.tree_id[:12]}"
     request = BuildRequest(

@@ -139,7 +139,6 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
     ready = tree_base(workshop, tree.tree, toolchain=request.toolchain)
-    assert ready is not None
     base = ready.base
     conflict = None
     try:
