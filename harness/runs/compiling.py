@@ -9,8 +9,8 @@ from harness.builds.kernel_build import CompiledObject, object_of
 from harness.model.build_message import BuildMessage
 from harness.model.errors import UserError
 from harness.model.series import Patch, Series
-from harness.runs.preparation import PreparedTree, build_request, worktree
-from harness.runs.tree_base import tree_base
+from harness.runs.preparation import PreparedTree, build_request
+from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import prefixes
 from harness.verdicts.build_messages import new_messages
@@ -51,11 +51,12 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
         return ()
     image = workshop.image(ready.toolchain)
     found: list[dict[str, CompiledObject]] = []
-    with workshop.library.store.lock(f"work-{prepared.worktree_name}"):
+    place = worktree(workshop, ready.content)
+    with place.lock():
         workshop.runner.remove_leftovers()
         for end in ends:
             workshop.notice(f"compiling {', '.join(objects)} of {tree} + {end}")
-            worktree(workshop, prepared).check_out(applied[end])
+            place.check_out(applied[end])
             done = workshop.builder.compile(build_request(workshop, prepared, end, image), objects, lambda line: None)
             found.append({one.path: one for one in done.objects})
     before, after = found

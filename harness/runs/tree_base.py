@@ -9,6 +9,7 @@ from harness.model.errors import UserError
 from harness.model.tree import Prefix, Tree, TreeContent
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import baseline
+from harness.trees.worktrees import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ def _definitions(workshop: Workshop, name: str, toolchain: str | None) -> tuple[
 def _with_fixups(workshop: Workshop, tree: Tree, era: Era, toolchain: Toolchain, content: TreeContent) -> TreeBase:
     fixups = workshop.catalogue.fixups(tree.kernel_version, era, toolchain)
     return TreeBase(tree, era, toolchain, content, baseline(workshop.library.store, content, fixups))
+
+
+def worktree(workshop: Workshop, content: TreeContent) -> Worktree:
+    """The tree's working folder, named by content, so that a changed tree gets its own."""
+    return Worktree(workshop.library.store, workshop.layout.cache / "work" / f"{content.name}-{content.tree_id[:12]}")
 
 
 def check_tools(era: Era, toolchain: Toolchain) -> None:
