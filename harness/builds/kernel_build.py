@@ -182,10 +182,9 @@ class KernelBuilder:
             sink = _Sink(attempt.write, report)
             config, config_seconds = self._configure(attempt, sink)
             built = self._container(attempt, request.build_script(), sink, request.timeout)
-            # A build that fails has compiled something too: the next one will not say it again.
-            warnings = attempt.recorded()
             if built.exit_code != 0:
                 raise self._failed(attempt, "does not build")
+            warnings = attempt.recorded()
             attempt.marker.unlink(missing_ok=True)
             files = _artefacts(attempt, opened)
             kernel = Kernel(
@@ -337,6 +336,8 @@ class KernelBuilder:
 
     def _failed(self, attempt: _Attempt, what: str) -> HarnessError:
         request, text = attempt.request, attempt.read()
+        # A build that fails has compiled something too: the next one will not say it again.
+        attempt.recorded()
         trouble = machine_trouble(text)
         if trouble:
             return InfrastructureError(f"{request.tree} + {request.patches} {what}: {trouble}", where=str(attempt.log))

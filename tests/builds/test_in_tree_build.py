@@ -292,6 +292,23 @@ def test_a_build_that_failed_or_was_killed_loses_no_warning(source: Path, builde
     assert [warning.file for warning in kernel.warnings or ()] == ["mm/a.c", "mm/b.c"]
 
 
+@pytest.mark.parametrize(("rule", "step"), [("dep:\n", "configuration failed"), ("prepare: .hdepend\n", "prepared")])
+def test_a_step_before_the_build_that_failed_loses_no_warning(
+    source: Path, builder: KernelBuilder, rule: str, step: str
+) -> None:
+    edit(source / "mm/a.c", "warn\n")
+    making = f"{rule}\t@$(MAKE) mm/a.o\n"
+    edit(source / "Makefile", MAKEFILE.replace(rule, f"{making}\t@false\n"))
+    request = request_for(source)
+    with pytest.raises(BuildFailed, match=step):
+        builder.compile(request, ("mm/b.o",), told)
+    assert compiled(request) == ["mm/a.o"]
+    edit(source / "Makefile", MAKEFILE)
+    os.utime(request.out / "mm/a.o", (time.time() + 60,) * 2)
+    kernel = builder.build(replace(request, tree_id="2"), told)
+    assert compiled(request) == ["mm/b.o"] and warnings_of(kernel) == ["mm/a.c:1: warning: unused variable"]
+
+
 def test_warnings_are_not_known_where_somebody_else_built_in_the_folder(source: Path, builder: KernelBuilder) -> None:
     request = request_for(source)
     builder.build(request, told)
