@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 
 from harness.model.build import Config, DropKind, DroppedOption, Kernel
@@ -16,10 +18,16 @@ from harness.model.build_message import BuildMessage, message_from
 def sha256_of(path: Path) -> str:
     """SHA-256 (hex) of a file."""
     with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return digest_of(handle)
+
+
+def digest_of(handle: BufferedReader) -> str:
+    """SHA-256 (hex) of what is left to read of an open file."""
+    return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 WARNINGS = "warnings.json"
+_CHUNK = 1 << 20  # bytes
 
 
 class BuildCache:
@@ -52,13 +60,18 @@ class BuildCache:
             return None
         return kernel
 
-    def put(self, kernel: Kernel, files: dict[str, Path]) -> Kernel:
-        """Copies the artefacts (name in the cache to path) under the kernel's key and returns it with its folder."""
+    def put(self, kernel: Kernel, files: Mapping[str, BufferedIOBase]) -> Kernel:
+        """Copies the artefacts under the kernel's key and returns it with its folder.
+
+        ``files`` (name in the cache to content) are open already: a name in an output folder may mean another file.
+        """
         new = self.folder / f"{kernel.key}.{os.getpid()}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        for name, path in files.items():
-            shutil.copyfile(path, new / name)
+        for name, content in files.items():
+            content.seek(0)
+            with (new / name).open("wb") as copy:
+                shutil.copyfileobj(content, copy, _CHUNK)
         data = asdict(kernel)
         del data["directory"], data["cached"]
         warnings = data.pop("warnings")

@@ -7,17 +7,19 @@ import json
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 from harness.builds import config_in, recipe
-from harness.builds.build_cache import BuildCache, sha256_of
+from harness.builds.build_cache import BuildCache, digest_of
 from harness.builds.build_log import first_error, machine_trouble, parse_build_log
 from harness.builds.definitions import Definitions
 from harness.builds.kconfig import Translation, allconfig_text, check, translated
 from harness.builds.kconfig_language import read_kconfig
+from harness.builds.output_file import open_output, read_output
 from harness.builds.warning_record import WarningRecord
 from harness.config.kernel_files import parse_kconfig
 from harness.model.build import Config, Fragment, Kernel
@@ -32,6 +34,8 @@ MAX_LOG_BYTES = 32 * 1024 * 1024
 CONFIGURE_SECONDS = 900.0
 MAX_CONFIG_BYTES = 4 * 1024 * 1024  # of one Kconfig file; the largest of a kernel has 100 kB
 MAX_ERRORS = 10  # of a failing build that are told
+# A vmlinux with debugging information has 1 GiB, the rest a hundredth of what is allowed here.
+MAX_ARTEFACT_BYTES = {"image": 1 << 30, "config": 16 << 20, "vmlinux": 4 << 30, "System.map": 256 << 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,38 +178,30 @@ class KernelBuilder:
         if kernel is not None:
             return kernel
         incremental = (request.out / "vmlinux").is_file()
-        log, marker, record = self._begin(request)
-        with log.open("ab", buffering=0) as handle:
-            sink = _Sink(handle.write, report)
-            config, config_seconds = self._configure(request, sink, log)
-            built = self._container(request, request.build_script(), sink, request.timeout, log)
-        # A build that fails has compiled something too: the next one will not say it again.
-        warnings = self._recorded(record, log, sink)
-        if built.exit_code != 0:
-            raise self._failed(request, log, "does not build")
-        marker.unlink()
-        image = request.out / request.era.image
-        if not image.is_file():
-            raise InfrastructureError(f"make succeeded but left no {request.era.image}", where=str(log))
-        kernel = Kernel(
-            key=self.key(request),
-            directory=request.out,
-            digest=sha256_of(image),
-            tree=request.tree,
-            tree_id=request.tree_id,
-            patches=request.patches,
-            image_digest=request.image.digest,
-            config=config,
-            seconds=round(config_seconds + built.seconds, 2),
-            incremental=incremental,
-            cached=False,
-            warnings=warnings,
-        )
-        files = {"image": image, "log": log, "config": request.out / ".config"}
-        for name in ("vmlinux", "System.map"):
-            if (request.out / name).is_file():
-                files[name] = request.out / name
-        return self.cache.put(kernel, files)
+        with self._begin(request) as attempt, ExitStack() as opened:
+            sink = _Sink(attempt.write, report)
+            config, config_seconds = self._configure(attempt, sink)
+            built = self._container(attempt, request.build_script(), sink, request.timeout)
+            if built.exit_code != 0:
+                raise self._failed(attempt, "does not build")
+            warnings = attempt.recorded()
+            attempt.marker.unlink(missing_ok=True)
+            files = _artefacts(attempt, opened)
+            kernel = Kernel(
+                key=self.key(request),
+                directory=request.out,
+                digest=digest_of(files["image"]),
+                tree=request.tree,
+                tree_id=request.tree_id,
+                patches=request.patches,
+                image_digest=request.image.digest,
+                config=config,
+                seconds=round(config_seconds + built.seconds, 2),
+                incremental=incremental,
+                cached=False,
+                warnings=warnings,
+            )
+            return self.cache.put(kernel, {"log": attempt.file, **files})
 
     def compile(self, request: BuildRequest, objects: Sequence[str], report: Callable[[str], None]) -> CompiledObjects:
         """Configures the tree and compiles only some objects ("mm/rmap.o", see ``object_of``), each anew and by itself.
@@ -218,18 +214,18 @@ class KernelBuilder:
             if not _OBJECT.match(path) or ".." in path.split("/"):
                 raise UserError(f"{path!r} is not an object below the tree's root", remedy="like mm/rmap.o")
         words, era = request.make_words(), request.era
-        log, marker, record = self._begin(request)
         compiled: list[CompiledObject] = []
-        with log.open("ab", buffering=0) as handle:
-            sink = _Sink(handle.write, report)
-            config, seconds = self._configure(request, sink, log)
-            prepared = self._container(request, recipe.prepare(era, words), sink, request.timeout, log)
+        with self._begin(request) as attempt:
+            log = attempt.log
+            sink = _Sink(attempt.write, report)
+            config, seconds = self._configure(attempt, sink)
+            prepared = self._container(attempt, recipe.prepare(era, words), sink, request.timeout)
             if prepared.exit_code != 0:
-                raise self._failed(request, log, "cannot be prepared")
+                raise self._failed(attempt, "cannot be prepared")
             seconds += prepared.seconds
             for path in objects:
-                told = _Sink(handle.write, report, keep=True)
-                done = self._container(request, recipe.compile_object(era, words, path), told, request.timeout, log)
+                told = _Sink(attempt.write, report, keep=True)
+                done = self._container(attempt, recipe.compile_object(era, words, path), told, request.timeout)
                 seconds += done.seconds
                 error = ""
                 if done.exit_code != 0:
@@ -241,20 +237,20 @@ class KernelBuilder:
                 elif not (request.out / path).is_file():
                     error = "make succeeded but left no such object"
                 compiled.append(CompiledObject(path, error, parse_build_log(told.kept(), path).warnings))
-        self._recorded(record, log, sink)
-        marker.unlink()
+            attempt.recorded()
+            attempt.marker.unlink(missing_ok=True)
         return CompiledObjects(tuple(compiled), config, log, round(seconds, 2))
 
     def configure(self, request: BuildRequest, report: Callable[[str], None]) -> Config:
         """Configures the tree in its output folder, and builds nothing. Raises as ``build`` does."""
-        log, marker, _ = self._begin(request)
-        with log.open("ab", buffering=0) as handle:
-            config, _ = self._configure(request, _Sink(handle.write, report), log)
-        marker.unlink()
+        with self._begin(request) as attempt:
+            config, _ = self._configure(attempt, _Sink(attempt.write, report))
+            attempt.recorded()
+            attempt.marker.unlink(missing_ok=True)
         return config
 
-    def _begin(self, request: BuildRequest) -> tuple[Path, Path, WarningRecord]:
-        """Makes the output folder ready; (log, the marker that stays where a build is killed, the warnings so far)."""
+    def _begin(self, request: BuildRequest) -> _Attempt:
+        """Makes the output folder ready."""
         request.out.mkdir(parents=True, exist_ok=True)
         self.ccache.mkdir(parents=True, exist_ok=True)
         marker, log, requests = (request.out / f"harness.{name}" for name in ("building", "log", "config"))
@@ -265,27 +261,23 @@ class KernelBuilder:
             # Made anew: a build may have left a link there, and this process has more rights than the container.
             path.unlink(missing_ok=True)
         marker.touch()
-        log.write_bytes(head)
+        attempt = _Attempt(request, log, marker, record, head)
         requests.write_text(allconfig_text(request.requests()))
         requests.chmod(0o644)
-        return log, marker, record
+        return attempt
 
-    @staticmethod
-    def _recorded(record: WarningRecord, log: Path, sink: _Sink) -> tuple[BuildMessage, ...] | None:
-        """The warnings of everything in the output folder after a build; None where they are not all known."""
-        told = parse_build_log(log.read_bytes())
-        return record.finish(told if sink.left > 0 else replace(told, left_out=told.left_out + 1))
-
-    def _configure(self, request: BuildRequest, sink: _Sink, log: Path) -> tuple[Config, float]:
+    def _configure(self, attempt: _Attempt, sink: _Sink) -> tuple[Config, float]:
         """(What was obtained, seconds). Raises BuildFailed."""
+        request = attempt.request
         script = recipe.configure(request.era, request.make_words())
-        done = self._container(request, script, sink, CONFIGURE_SECONDS, log)
+        done = self._container(attempt, script, sink, CONFIGURE_SECONDS)
         if done.exit_code != 0:
-            raise self._failed(request, log, "configuration failed")
+            raise self._failed(attempt, "configuration failed")
         return obtained_config(request), done.seconds
 
-    def _container(self, request: BuildRequest, script: str, sink: _Sink, timeout: float, log: Path) -> ContainerResult:
+    def _container(self, attempt: _Attempt, script: str, sink: _Sink, timeout: float) -> ContainerResult:
         """Runs one step; one that was ended from outside says nothing of the tree (InfrastructureError)."""
+        request, log = attempt.request, attempt.log
         result = self.runner.run(self.container_request(request, script, timeout), sink)
         name = f"building {request.tree} + {request.patches}"
         if result.timed_out:
@@ -342,16 +334,19 @@ class KernelBuilder:
             label=f"{request.tree}+{request.patches}",
         )
 
-    def _failed(self, request: BuildRequest, log: Path, what: str) -> HarnessError:
-        trouble = machine_trouble(log.read_bytes())
+    def _failed(self, attempt: _Attempt, what: str) -> HarnessError:
+        request, text = attempt.request, attempt.read()
+        # A build that fails has compiled something too: the next one will not say it again.
+        attempt.recorded()
+        trouble = machine_trouble(text)
         if trouble:
-            return InfrastructureError(f"{request.tree} + {request.patches} {what}: {trouble}", where=str(log))
+            return InfrastructureError(f"{request.tree} + {request.patches} {what}: {trouble}", where=str(attempt.log))
         # make removes what it was making when a command fails, so nothing half-made is left.
-        (request.out / "harness.building").unlink(missing_ok=True)
+        attempt.marker.unlink(missing_ok=True)
         self.failures.mkdir(parents=True, exist_ok=True)
         kept = self.failures / f"{self.key(request)}.log"
         new = kept.with_suffix(".new")
-        shutil.copyfile(log, new)
+        new.write_bytes(text)
         new.rename(kept)
         return _failure(request, kept, what)
 
@@ -371,24 +366,81 @@ def _hand_over(folder: Path, user: int, group: int) -> None:
             os.chown(path, user, group, follow_symlinks=False)
 
 
-class _Sink:
-    """Bounds the log and tells the reporter which file is being compiled; ``keep``: remembers what came."""
+class _Attempt:
+    """One build under way, open between ``with``. ``marker`` stays where it is killed, ``record`` are the warnings so
+    far.
 
-    def __init__(self, write: Callable[[bytes], int], report: Callable[[str], None], keep: bool = False) -> None:
+    The log is written and read through the descriptor that was there before the container: its name may be anything
+    once that has run.
+    """
+
+    def __init__(self, request: BuildRequest, log: Path, marker: Path, record: WarningRecord, head: bytes) -> None:
+        self.request = request
+        self.log = log
+        self.marker = marker
+        self.record = record
+        self.file = log.open("x+b")
+        self.left = MAX_LOG_BYTES
+        self.write(head)
+
+    def __enter__(self) -> _Attempt:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, data: bytes) -> None:
+        """Adds to the log as much as fits."""
+        if self.left > 0:
+            self.file.write(data[: self.left])
+            self.file.flush()  # somebody may be reading along
+            self.left -= len(data)
+
+    def read(self) -> bytes:
+        """The log so far."""
+        self.file.seek(0)
+        text = self.file.read(MAX_LOG_BYTES)
+        self.file.seek(0, os.SEEK_END)
+        return text
+
+    def recorded(self) -> tuple[BuildMessage, ...] | None:
+        """Takes the log into the record; the warnings of everything in the output folder, None where they are not all
+        known."""
+        told = parse_build_log(self.read())
+        return self.record.finish(told if self.left > 0 else replace(told, left_out=told.left_out + 1))
+
+
+def _artefacts(attempt: _Attempt, opened: ExitStack) -> dict[str, BufferedReader]:
+    """What a build left for the cache, open until ``opened`` ends. Raises InfrastructureError."""
+    image = attempt.request.era.image
+    names = {"image": image, "config": ".config", "vmlinux": "vmlinux", "System.map": "System.map"}
+    files: dict[str, BufferedReader] = {}
+    for kept, name in names.items():
+        try:
+            files[kept] = opened.enter_context(open_output(attempt.request.out, name, MAX_ARTEFACT_BYTES[kept]))
+        except FileNotFoundError:
+            if name in (image, ".config"):
+                raise InfrastructureError(f"make succeeded but left no {name}", where=str(attempt.log)) from None
+    return files
+
+
+class _Sink:
+    """Writes the log and tells the reporter which file is being compiled; ``keep``: remembers what came."""
+
+    def __init__(self, write: Callable[[bytes], None], report: Callable[[str], None], keep: bool = False) -> None:
         self.write = write
         self.report = report
         self.left = MAX_LOG_BYTES
         self._kept: list[bytes] | None = [] if keep else None
 
     def kept(self) -> bytes:
-        """The output so far, as much of it as went into the log."""
+        """The output so far, as much of it as a log takes."""
         return b"".join(self._kept or ())
 
     def __call__(self, data: bytes) -> None:
-        if self.left > 0:
-            self.write(data[: self.left])
-            if self._kept is not None:
-                self._kept.append(data[: self.left])
+        self.write(data)
+        if self._kept is not None and self.left > 0:
+            self._kept.append(data[: self.left])
             self.left -= len(data)
         lines = data.decode("utf-8", "replace").splitlines()
         made = [line.split() for line in lines if re.match(r"^\s+[A-Z]{2,8}\s+\S+$", line)]
@@ -412,9 +464,10 @@ def remove_half_made(out: Path, marker: Path) -> None:
 def obtained_config(request: BuildRequest) -> Config:
     """Requested against obtained, with reasons looked up in the tree's own files where something was dropped."""
     path = request.out / ".config"
-    if not path.is_file():
-        raise InfrastructureError("the configuration step left no .config", where=str(path))
-    text = path.read_text("utf-8", "replace")
+    try:
+        text = read_output(request.out, ".config", MAX_ARTEFACT_BYTES["config"]).decode("utf-8", "replace")
+    except FileNotFoundError:
+        raise InfrastructureError("the configuration step left no .config", where=str(path)) from None
     obtained = parse_kconfig("\n".join(line for line in text.splitlines() if "CONFIG_" in line), str(path))
     translation = request.translation()
     first = check(translation.requests, obtained, translation=translation)

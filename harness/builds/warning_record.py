@@ -6,17 +6,19 @@ A build that compiles three files says nothing of the others, whose warnings are
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from harness.builds.build_log import CONFIGURATION, MAX_MESSAGES, BuildLog
+from harness.builds.output_file import open_output, read_output
 from harness.model.build_message import BuildMessage, message_from
+from harness.model.errors import InfrastructureError
 
 RECORD = "harness.warnings"
 MAX_RECORD = 16 << 20  # bytes
+MAX_LOG = 1 << 40  # bytes; of a log only the first line is read
 _MARK = "# harness build "
 
 
@@ -60,12 +62,12 @@ class WarningRecord:
 
     def _read(self, log: Path) -> bool:
         try:
-            # What lies in the output folder was written by the container's user, who may have left links there.
-            data = json.loads(_text(self.out / RECORD, MAX_RECORD))
-            mark = _text(log, MAX_RECORD, first=len(self._mark))
+            data = json.loads(read_output(self.out, RECORD, MAX_RECORD))
+            with open_output(log.parent, log.name, MAX_LOG) as file:
+                mark = file.read(len(self._mark)).decode("utf-8", "replace")
             self.messages = tuple(message_from(row) for row in data["messages"][: MAX_MESSAGES + 1])
             return bool(data["known"]) and data["mark"] == mark
-        except (OSError, ValueError, KeyError, TypeError):
+        except (InfrastructureError, OSError, ValueError, KeyError, TypeError):
             self.messages = ()
             return False
 
@@ -91,11 +93,3 @@ def unique(messages: Iterable[BuildMessage]) -> tuple[BuildMessage, ...]:
     for message in messages:
         first.setdefault(message.identity, message)
     return tuple(sorted(first.values(), key=lambda m: (m.file, m.line, m.message)))
-
-
-def _text(path: Path, most: int, first: int = -1) -> str:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as file:
-        if os.fstat(handle).st_size > most and first < 0:
-            raise ValueError("too large")
-        return file.read(first).decode("utf-8", "replace")

@@ -13,8 +13,8 @@ from harness.model.version import KernelVersion, VersionRange
 class Toolchain:
     """A compiler image: ``pull`` is a registry reference, the rest says how it is made from a distribution's packages.
 
-    ``script`` runs in the new root (network available) after the packages are in; ``sources`` are the distribution's
-    source packages it may fetch. ``make_vars`` are handed to every kernel make. ``tools`` are the versions of the
+    ``script`` runs in the new root (network available) after the packages are in; it may fetch the distribution's
+    source packages. ``make_vars`` are handed to every kernel make. ``tools`` are the versions of the
     programs that kernels are built with ("gcc", "clang", "make", "perl", "binutils"); ``harness toolchain verify``
     checks them, and compiles ``probes`` (names of harness.toolchains.probes). ``pull_only``: no mirror carries the
     suite any more, ``pull`` is the only way. ``apt_options`` are NAME=VALUE settings for a base image's apt. ``note``

@@ -186,8 +186,10 @@ class FixupState:
     @property
     def overlap(self) -> str:
         """Words for ``touched_by``; empty where no patch touches its lines."""
-        many = "patches" if len(self.touched_by) > 1 else "patch"
-        return f"{many} {', '.join(map(str, self.touched_by))} touches the same lines" if self.touched_by else ""
+        if not self.touched_by:
+            return ""
+        patches, touch = ("patches", "touch") if len(self.touched_by) > 1 else ("patch", "touches")
+        return f"{patches} {', '.join(map(str, self.touched_by))} {touch} the same lines"
 
 
 class TreeFiles(Protocol):

@@ -8,7 +8,7 @@ from harness.intake.file_changes import file_changes
 from harness.model.series import Patch, Series
 from harness.model.tree import Applied, PatchState
 from harness.runs.preparation import patch_states
-from harness.runs.tree_base import tree_base
+from harness.runs.tree_base import present_tree_base
 from harness.runs.workshop import Workshop
 from harness.trees.git_objects import GitObjects
 from harness.trees.series_prefixes import SeriesConflict, prefixes
@@ -26,7 +26,7 @@ class Application:
 
 def application(workshop: Workshop, series: Series, tree: str) -> Application | None:
     """What can be applied of a series to a named tree; None where the tree is not here, for nothing is fetched."""
-    ready = tree_base(workshop, tree, fetch=False)
+    ready = present_tree_base(workshop, tree)
     if ready is None:
         return None
     applied = prefixes(workshop.library.store, ready.base, series.patches, keep_going=True)

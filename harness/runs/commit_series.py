@@ -16,6 +16,7 @@ from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
 from harness.model.series import Series, SeriesCommits, SeriesSpec
 from harness.model.tree import Source, SourceKind, TreeContent
 from harness.runs.workshop import Workshop
+from harness.trees.object_store import ObjectStore
 from harness.trees.series_prefixes import baseline, prefixes
 
 
@@ -82,12 +83,26 @@ def _mails(workshop: Workshop, source: Source, commits: SeriesCommits) -> bytes:
         history = Path(source.location)
         parent, newest = find_series(commits_of_range(history, first, last), commits, source.location)
         return mails_of_range(history, parent, newest)
-    store, ref = workshop.library.store, f"refs/harness/histories/{commits.tree}"
-    fetched = store.ref(ref)
-    if fetched is None:
+    store, name = workshop.library.store, _history_name(commits.tree, source.location, revisions)
+    ref = f"refs/harness/histories/{name}"
+    with store.lock(f"history-{name}"):
+        fetched = store.ref(ref)
+        if fetched is not None:
+            try:
+                return _mails_of_history(store, fetched, commits, source)
+            except UserError:
+                pass  # a branch may have gone on since: it is fetched again, once
         workshop.notice(f"fetching {revisions} from {source.location}")
-        fetched = store.fetch_range(source.location, revisions, ref)
-    listed = commits_of_range(store.path, "", fetched)
+        return _mails_of_history(store, store.fetch_range(source.location, revisions, ref), commits, source)
+
+
+def _history_name(tree: str, location: str, revisions: str) -> str:
+    """Another place, or another range of it, is another history."""
+    return f"{tree}-{hashlib.sha256(json.dumps([location, revisions]).encode()).hexdigest()[:12]}"
+
+
+def _mails_of_history(store: ObjectStore, newest: str, commits: SeriesCommits, source: Source) -> bytes:
+    listed = commits_of_range(store.path, "", newest)
     return mails_of_range(store.path, *find_series(listed, commits, source.location))
 
 

@@ -9,8 +9,8 @@ from harness.builds.kernel_build import CompiledObject, object_of
 from harness.model.build_message import BuildMessage
 from harness.model.errors import UserError
 from harness.model.series import Patch, Series
-from harness.runs.preparation import PreparedTree, build_request, worktree
-from harness.runs.tree_base import tree_base
+from harness.runs.preparation import PreparedTree, build_request
+from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import prefixes
 from harness.verdicts.build_messages import new_messages
@@ -41,7 +41,6 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
     if tree not in workshop.catalogue.tree_names():
         raise UserError(f"{tree[:200]!r} is no tree of configs/trees", remedy="--compile needs one, for its compiler")
     ready = tree_base(workshop, tree)
-    assert ready is not None
     applied = prefixes(workshop.library.store, ready.base, patches)
     fragments = workshop.catalogue.usual_fragments()
     ends = (0, len(patches))
@@ -52,11 +51,12 @@ def compile_touched(workshop: Workshop, tree: str, series: Series, patches: Sequ
         return ()
     image = workshop.image(ready.toolchain)
     found: list[dict[str, CompiledObject]] = []
-    with workshop.library.store.lock(f"work-{prepared.worktree_name}"):
+    place = worktree(workshop, ready.content)
+    with place.lock():
         workshop.runner.remove_leftovers()
         for end in ends:
             workshop.notice(f"compiling {', '.join(objects)} of {tree} + {end}")
-            worktree(workshop, prepared).check_out(applied[end])
+            place.check_out(applied[end])
             done = workshop.builder.compile(build_request(workshop, prepared, end, image), objects, lambda line: None)
             found.append({one.path: one for one in done.objects})
     before, after = found

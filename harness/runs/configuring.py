@@ -9,12 +9,10 @@ from harness.builds.kconfig import Translation, lacking
 from harness.builds.kernel_build import BuildRequest
 from harness.model.build import Config, Fragment
 from harness.model.era import Era
-from harness.model.errors import TreeUnavailable
 from harness.model.series import SeriesSpec
 from harness.model.tree import Tree
-from harness.runs.tree_base import tree_base
+from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
-from harness.trees.worktrees import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,15 @@ def configure_tree(
     engine raises.
     """
     ready = tree_base(workshop, name)
-    if ready is None:
-        raise TreeUnavailable(f"tree {name} is not here", remedy=f"harness tree fetch {name}")
     image = workshop.image(ready.toolchain)
-    folder = workshop.layout.cache / "work" / f"{name}-{ready.content.tree_id[:12]}"
+    place = worktree(workshop, ready.content)
     request = BuildRequest(
         tree=name,
         tree_id=ready.base.tree_id,
         patches=0,
-        source=folder / "source",
+        source=place.source,
         # Not a build's: its objects would be compiled again.
-        out=folder / "config",
+        out=place.folder / "config",
         era=ready.era,
         toolchain=ready.toolchain,
         image=image,
@@ -59,9 +55,9 @@ def configure_tree(
         memory_mib=workshop.settings.build_memory_mib,
     )
     workshop.notice(f"configuring {name}; a build of it under way is waited for")
-    with workshop.library.store.lock(f"work-{folder.name}"):
+    with place.lock():
         workshop.runner.remove_leftovers()
-        Worktree(workshop.library.store, folder).check_out(ready.base)
+        place.check_out(ready.base)
         config = workshop.builder.configure(request, lambda line: None)
     names = spec.stressors if spec is not None else tuple(workshop.catalogue.stressor_names())
     options = ready.era.options

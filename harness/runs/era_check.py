@@ -76,7 +76,6 @@ class _Check:
 
     def _prepared(self) -> PreparedTree:
         ready = tree_base(self.workshop, self.begun.tree)
-        assert ready is not None
         fragments = self.workshop.catalogue.usual_fragments()
         series = Series("era-check", "baseline", 1, 0, ())
         return PreparedTree(

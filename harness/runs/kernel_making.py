@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from harness.builds.kernel_build import BuildRequest
 from harness.model.build import Kernel
-from harness.runs.preparation import PreparedTree, worktree
+from harness.runs.preparation import PreparedTree
+from harness.runs.tree_base import worktree
 from harness.runs.workshop import Workshop
 
 
@@ -21,7 +22,8 @@ def make_kernel(
     if failure is not None:
         raise failure
     # One harness at a time in a working folder; the other finds the kernel made when it gets the lock.
-    with workshop.library.store.lock(f"work-{prepared.worktree_name}"):
+    place = worktree(workshop, prepared.content)
+    with place.lock():
         workshop.runner.remove_leftovers()  # of a harness that was killed while it held the lock
-        worktree(workshop, prepared).check_out(prepared.applied[patches])
+        place.check_out(prepared.applied[patches])
         return workshop.builder.build(build, report)

@@ -21,10 +21,9 @@ from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, Tr
 from harness.runs.commit_series import prove_commits, series_of_commits
 from harness.runs.fixup_states import fixup_states
 from harness.runs.request import RunRequest, chosen_prefixes
-from harness.runs.tree_base import tree_base
+from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import SeriesConflict, prefixes
-from harness.trees.worktrees import Worktree
 
 RETRY_SECONDS = 3600.0
 
@@ -49,11 +48,6 @@ class PreparedTree:
     fragments: tuple[Fragment, ...]
     fixups: tuple[FixupState, ...] = ()
     proof: str = ""
-
-    @property
-    def worktree_name(self) -> str:
-        """Name of the tree's working folder: by content, so that a changed tree gets its own."""
-        return f"{self.tree.name}-{self.content.tree_id[:12]}"
 
 
 def series_trees(spec: SeriesSpec, asked: Sequence[str], workshop: Workshop) -> tuple[SeriesTree, ...]:
@@ -139,7 +133,6 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
         )
     chosen = chosen_prefixes(request.patches, len(series.patches))
     ready = tree_base(workshop, tree.tree, toolchain=request.toolchain)
-    assert ready is not None
     base = ready.base
     conflict = None
     try:
@@ -192,14 +185,14 @@ def patch_states(series: Series, applied: Sequence[Prefix], conflict: SeriesConf
 
 def build_request(workshop: Workshop, prepared: PreparedTree, patches: int, image: Image) -> BuildRequest:
     """What the builder gets for one prefix. The working folder is not checked out by this."""
-    work = workshop.layout.cache / "work" / prepared.worktree_name
+    place = worktree(workshop, prepared.content)
     prefix = prepared.applied[patches]
     request = BuildRequest(
         tree=prepared.tree.name,
         tree_id=prefix.tree_id,
         patches=patches,
-        source=work / "source",
-        out=work / "out",
+        source=place.source,
+        out=place.folder / "out",
         era=prepared.era,
         toolchain=prepared.toolchain,
         image=image,
@@ -207,14 +200,7 @@ def build_request(workshop: Workshop, prepared: PreparedTree, patches: int, imag
         jobs=workshop.settings.jobs,
         memory_mib=workshop.settings.build_memory_mib,
     )
-    return BuildRequest(
-        **{f: getattr(request, f) for f in request.__slots__} | {"out": work / workshop.builder.out_name(request)}
-    )
-
-
-def worktree(workshop: Workshop, prepared: PreparedTree) -> Worktree:
-    """The tree's working folder."""
-    return Worktree(workshop.library.store, workshop.layout.cache / "work" / prepared.worktree_name)
+    return replace(request, out=place.folder / workshop.builder.out_name(request))
 
 
 def check_requirements(spec: SeriesSpec, prepared: PreparedTree) -> None:

@@ -76,7 +76,7 @@ def add_tree(
     note = ""
     if version is not None and told is not None and KernelVersion.parse(told) != KernelVersion.parse(version):
         note = f"its Makefile says {told}, not {version}"
-    pinned = replace(fetched.source, pins=fetched.pins, location=wanted.location)
+    pinned = replace(fetched.source, pins=fetched.pins)
     tree = replace(tree, version=version or str(told), sources=(pinned,), where=str(path))
     chosen = workshop.catalogue.era_of(tree)
     folder.mkdir(parents=True, exist_ok=True)

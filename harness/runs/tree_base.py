@@ -9,6 +9,7 @@ from harness.model.errors import UserError
 from harness.model.tree import Prefix, Tree, TreeContent
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import baseline
+from harness.trees.worktrees import Worktree
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +23,38 @@ class TreeBase:
     base: Prefix
 
 
-def tree_base(workshop: Workshop, name: str, fetch: bool = True, toolchain: str | None = None) -> TreeBase | None:
-    """The tree ready to be patched, for its era's toolchain or another one; None where it is not here and may not be
-    fetched.
+def tree_base(workshop: Workshop, name: str, toolchain: str | None = None) -> TreeBase:
+    """The tree ready to be patched, fetched where it is not here, for its era's toolchain or another one.
 
     Raises TreeUnavailable, and UserError where a fix-up's text is not in the tree or the toolchain is too old for it.
     """
+    tree, era, chosen = _definitions(workshop, name, toolchain)
+    return _with_fixups(workshop, tree, era, chosen, workshop.library.ensure(tree, workshop.notice))
+
+
+def present_tree_base(workshop: Workshop, name: str) -> TreeBase | None:
+    """As ``tree_base`` for its era's toolchain, without fetching anything; None where the tree is not here."""
+    tree, era, chosen = _definitions(workshop, name, None)
+    content = workshop.library.present(tree)
+    return _with_fixups(workshop, tree, era, chosen, content) if content is not None else None
+
+
+def _definitions(workshop: Workshop, name: str, toolchain: str | None) -> tuple[Tree, Era, Toolchain]:
     tree = workshop.catalogue.tree(name)
     era = workshop.catalogue.era_of(tree)
     chosen = workshop.catalogue.toolchain(toolchain or era.toolchain)
     check_tools(era, chosen)
-    content = workshop.library.ensure(tree, workshop.notice) if fetch else workshop.library.present(tree)
-    if content is None:
-        return None
-    fixups = workshop.catalogue.fixups(tree.kernel_version, era, chosen)
-    return TreeBase(tree, era, chosen, content, baseline(workshop.library.store, content, fixups))
+    return tree, era, chosen
+
+
+def _with_fixups(workshop: Workshop, tree: Tree, era: Era, toolchain: Toolchain, content: TreeContent) -> TreeBase:
+    fixups = workshop.catalogue.fixups(tree.kernel_version, era, toolchain)
+    return TreeBase(tree, era, toolchain, content, baseline(workshop.library.store, content, fixups))
+
+
+def worktree(workshop: Workshop, content: TreeContent) -> Worktree:
+    """The tree's working folder, named by content, so that a changed tree gets its own."""
+    return Worktree(workshop.library.store, workshop.layout.cache / "work" / f"{content.name}-{content.tree_id[:12]}")
 
 
 def check_tools(era: Era, toolchain: Toolchain) -> None:

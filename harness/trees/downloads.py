@@ -40,7 +40,8 @@ def download(
             if expected.isdecimal() and int(expected) > limit:
                 raise TreeUnavailable(f"{url} is of {expected} bytes, the limit is {limit}")
             total = 0
-            while chunk := answer.read(_CHUNK):
+            # What is there, not a full chunk: a server that gives a byte now and then would never meet the deadline.
+            while chunk := answer.read1(_CHUNK):
                 total += len(chunk)
                 if total > limit:
                     raise TreeUnavailable(f"{url} is larger than {limit} bytes")

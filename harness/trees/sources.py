@@ -29,8 +29,8 @@ MAX_TARBALL = 2 * 1024**3  # bytes as offered; today's kernel is 150 MB
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """Content with what became known of it on the way: ``source`` is the one it is recorded under, with the revision
-    that was really there, ``known`` the value of every kind of pin it could be given, ``overlays`` the SHA-256 of each
-    patch file by its location."""
+    that was really there (never a mirror's, which only this machine has), ``known`` the value of every kind of pin it
+    could be given, ``overlays`` the SHA-256 of each patch file by its location."""
 
     content: TreeContent
     source: Source
@@ -42,6 +42,12 @@ class Fetched:
         """Everything known, as pins: the packed file's checksum, the commit, the tree."""
         order = (PinKind.SHA256, PinKind.COMMIT, PinKind.TREE)
         return tuple(Pin(kind, self.known[kind]) for kind in order if kind in self.known)
+
+
+def _as_defined(found: Fetched, source: Source) -> Fetched:
+    """What a mirror gave, told as the source it stands for: its commit may be another import's, its content is not."""
+    own = replace(found.source, location=source.location, revision=source.revision, pins=source.pins)
+    return replace(found, source=own, known={k: v for k, v in found.known.items() if k is not PinKind.COMMIT})
 
 
 class TreeLibrary:
@@ -115,7 +121,7 @@ class TreeLibrary:
                         found = Fetched(here, source, {}) if here else self._fetch(tree, place, report)
                         self.store.set_ref(f"refs/harness/trees/{tree.name}", found.content.commit)
                         self._record(tree, found.content)
-                    return found
+                    return found if place is source else _as_defined(found, source)
                 except HarnessError as error:
                     reasons.append(f"{place.kind} {place.location}: {error.what}")
         raise TreeUnavailable(
@@ -259,7 +265,10 @@ class TreeLibrary:
             check_pins(source, {kind: value for kind, value in known.items() if kind is not PinKind.TREE})
             folder = self.downloads / f"{tree.name}.{os.getpid()}"
             message = f"{tree.name}: {_where(source)} with {len(source.overlay)} patch files"
-            commit, checksums = with_overlays(self.store, commit, source.overlay, message, folder, report)
+            try:
+                commit, checksums = with_overlays(self.store, commit, source.overlay, message, folder, report)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
         known[PinKind.TREE] = self.store.tree_of(commit)
         check_pins(source, known)
         pinned = any(pin.kind is PinKind.TREE or not source.overlay for pin in source.pins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import git
@@ -13,12 +14,16 @@ from harness.trees.object_store import ObjectStore, git_reason
 
 
 class Worktree:
-    """A checkout of ``base`` content below ``folder``; the caller holds the store's lock of the same name."""
+    """A checkout below ``folder``; who changes or builds it holds its ``lock``."""
 
     def __init__(self, store: ObjectStore, folder: Path) -> None:
         self.store = store
         self.folder = folder
         self.source = folder / "source"
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Holds the folder against every other harness."""
+        return self.store.lock(f"work-{self.folder.name}")
 
     def check_out(self, prefix: Prefix) -> Path:
         """Makes the folder's content exactly the prefix's; returns the folder.

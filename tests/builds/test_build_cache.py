@@ -24,7 +24,8 @@ def kernel(tmp_path: Path) -> Kernel:
 
 def put(cache: BuildCache, kernel: Kernel) -> Kernel:
     """Puts the build with its one artefact."""
-    return cache.put(kernel, {"image": kernel.directory / "bzImage"})
+    with (kernel.directory / "bzImage").open("rb") as image:
+        return cache.put(kernel, {"image": image})
 
 
 def test_what_is_put_is_found(tmp_path: Path, kernel: Kernel) -> None:

@@ -168,6 +168,48 @@ def test_links_left_in_the_output_folder_are_not_written_through(
     assert (request.out / "mm/b.c").read_text() == "new\n" and not (request.out / "mm/b.c").is_symlink()
 
 
+@pytest.mark.parametrize(
+    ("name", "trick"),
+    [
+        ("harness.log", "ln -sf $(SECRET)"),
+        ("harness.log", "mkfifo"),
+        (".config", "ln -sf $(SECRET)"),
+        ("vmlinux", "ln -sf $(SECRET)"),
+        ("vmlinux", "mkfifo"),
+        ("vmlinux", "mkdir"),
+        ("vmlinux", "truncate -s 5G"),
+        ("System.map", "ln -s /dev/zero"),
+        ("arch/i386/boot/bzImage", "ln -sf $(SECRET)"),
+        ("arch/i386/boot", "ln -s $(dir $(SECRET))"),
+    ],
+)
+def test_what_a_build_leaves_in_place_of_its_files_is_not_read(
+    source: Path, builder: KernelBuilder, tmp_path: Path, name: str, trick: str
+) -> None:
+    (tmp_path / "secret").mkdir()
+    secret = tmp_path / "secret/bzImage"
+    secret.write_text("do not tell\n")
+    edit(source / "Makefile", f"SECRET = {secret}\n{MAKEFILE}\trm -rf {name}\n\t{trick} {name}\n")
+    if name == "harness.log":
+        kernel = builder.build(request_for(source), told)
+        assert "Preparing" not in (text := (kernel.directory / "log").read_text()) and "CC     mm/a.o" in text
+    else:
+        with pytest.raises(InfrastructureError, match="the build left"):
+            builder.build(request_for(source), told)
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not any("do not tell" in path.read_text("utf-8", "replace") for path in kept)
+
+
+def test_the_configuration_that_a_tree_leaves_is_not_followed(
+    source: Path, builder: KernelBuilder, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("CONFIG_SECRET=y\n")
+    edit(source / "Makefile", MAKEFILE.replace("touch .hdepend", f"touch .hdepend; ln -sf {secret} .config"))
+    with pytest.raises(InfrastructureError, match="no regular file"):
+        builder.configure(request_for(source), told)
+
+
 def test_a_dropped_option_is_named_with_the_dependency_of_its_own_architecture(
     source: Path, builder: KernelBuilder
 ) -> None:
@@ -248,6 +290,23 @@ def test_a_build_that_failed_or_was_killed_loses_no_warning(source: Path, builde
     builder.compile(replace(request, tree_id="3"), ("mm/b.o",), told)
     kernel = builder.build(replace(request, tree_id="3"), told)
     assert [warning.file for warning in kernel.warnings or ()] == ["mm/a.c", "mm/b.c"]
+
+
+@pytest.mark.parametrize(("rule", "step"), [("dep:\n", "configuration failed"), ("prepare: .hdepend\n", "prepared")])
+def test_a_step_before_the_build_that_failed_loses_no_warning(
+    source: Path, builder: KernelBuilder, rule: str, step: str
+) -> None:
+    edit(source / "mm/a.c", "warn\n")
+    making = f"{rule}\t@$(MAKE) mm/a.o\n"
+    edit(source / "Makefile", MAKEFILE.replace(rule, f"{making}\t@false\n"))
+    request = request_for(source)
+    with pytest.raises(BuildFailed, match=step):
+        builder.compile(request, ("mm/b.o",), told)
+    assert compiled(request) == ["mm/a.o"]
+    edit(source / "Makefile", MAKEFILE)
+    os.utime(request.out / "mm/a.o", (time.time() + 60,) * 2)
+    kernel = builder.build(replace(request, tree_id="2"), told)
+    assert compiled(request) == ["mm/b.o"] and warnings_of(kernel) == ["mm/a.c:1: warning: unused variable"]
 
 
 def test_warnings_are_not_known_where_somebody_else_built_in_the_folder(source: Path, builder: KernelBuilder) -> None:

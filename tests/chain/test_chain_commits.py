@@ -103,7 +103,28 @@ def test_a_history_behind_a_url_is_fetched_without_what_was_before_it(checkout: 
     assert ended.code == 0, ended
     assert "each of the 3 prefixes has its commit's own content" in ended.out
     store = checkout.workshop()[0].library.store
-    assert store.git("log", "--format=%s", "refs/harness/histories/old").splitlines()[-1] == "[PATCH] before the series"
+    (ref,) = store.git("for-each-ref", "--format=%(refname)", "refs/harness/histories").split()
+    assert store.git("log", "--format=%s", ref).splitlines()[-1] == "[PATCH] before the series"
+
+
+def test_a_fetched_history_is_fetched_again_where_it_lacks_the_commits(checkout: Checkout, history: History) -> None:
+    path = checkout.root / "configs/trees/old.yaml"
+    text = path.read_text().replace(f"git: {history.folder}", f"git: file://{history.folder}")
+    path.write_text(text.replace("first..last", "first..master"))
+    assert checkout.harness("series", "show", "steps").code == 0
+    step = history.folder / "mm" / "step4.c"
+    step.write_text(step.read_text().replace("state++;", "state += 4;"))
+    parent = git(history.folder, "rev-parse", "HEAD^{tree}")
+    later = history.commit("[PATCH] step 4")
+    series(checkout, history, [f"{{tree: {later}, subject: step 4}}"], parent)
+    ended = checkout.harness("series", "show", "steps")
+    assert (ended.code, "step 4" in ended.out) == (0, True), ended
+    # Another range is another history, which leaves the first alone.
+    path.write_text(text)
+    series(checkout, history, ["{subject: step 1}"])
+    assert checkout.harness("series", "show", "steps").code == 0
+    refs = checkout.workshop()[0].library.store.git("for-each-ref", "refs/harness/histories")
+    assert len(refs.splitlines()) == 2
 
 
 def test_commits_are_found_by_their_subjects_too(checkout: Checkout, history: History) -> None:

@@ -26,3 +26,5 @@ def test_patches_that_lean_on_a_fixups_lines_are_named() -> None:
     rule, limits = fixup_states(base, patches)
     assert (rule.touched_by, rule.overlap) == ((2,), "patch 2 touches the same lines")
     assert (limits.touched_by, limits.overlap) == ((), "")
+    both = fixup_states(base, [patches[1], patches[1]])[0]
+    assert (both.touched_by, both.overlap) == ((1, 2), "patches 1, 2 touch the same lines")

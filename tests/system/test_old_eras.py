@@ -31,7 +31,6 @@ def baseline_request(request: pytest.FixtureRequest, workshop: Workshop, tmp_pat
     if workshop.library.present(tree) is None and not any(Path(source.location).is_dir() for source in tree.sources):
         pytest.skip(f"no mirror of {tree.name} is configured (sources: {tree.name}: in the user's configuration)")
     ready = tree_base(workshop, tree.name)
-    assert ready is not None
     store, prefix = workshop.library.store, ready.base
     return BuildRequest(
         tree=tree.name,

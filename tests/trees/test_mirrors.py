@@ -66,6 +66,17 @@ def test_a_tree_comes_from_the_mirror_that_has_it(history: Path, tmp_path: Path)
     assert library.ensure(tree, told.append) == content
 
 
+def test_what_is_learned_from_a_mirror_holds_for_the_source_itself(history: Path, tmp_path: Path) -> None:
+    source = wanted("v4")
+    found = TreeLibrary(tmp_path / "cache", (history,)).learn(Tree("v4", "4", "old", (source,)), lambda _: None)
+    assert found.source == source
+    # The server's history may have other commit ids.
+    assert found.pins == (Pin(PinKind.TREE, git(history, "rev-parse", "v4^{tree}")),)
+    own = replace(source, location=str(history))
+    found = TreeLibrary(tmp_path / "second").learn(Tree("v4", "4", "old", (own,)), lambda _: None)
+    assert [pin.kind for pin in found.pins] == [PinKind.COMMIT, PinKind.TREE]
+
+
 def test_why_no_mirror_helped(history: Path, tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     library = TreeLibrary(tmp_path / "cache", (tmp_path / "gone", tmp_path / "plain", history))
