@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Sequence
 
 import click
 
@@ -12,7 +13,7 @@ from harness.config.yaml_file import nearest
 from harness.model.era import Era
 from harness.model.era_check import EraRow, EraState
 from harness.model.errors import UserError
-from harness.model.tree import Tree
+from harness.model.tree import Fixup
 from harness.model.version import KernelVersion
 from harness.reports.era_table import era_json, era_markdown, era_table
 from harness.reports.tables import show
@@ -63,9 +64,9 @@ def show_era(name: str) -> int:
             raise UserError(f"no era and no tree {name!r}", remedy=nearest(name, known))
         era = catalogue.era_of(tree) if tree else catalogue.era(name)
         toolchain = catalogue.toolchain(era.toolchain)
+        fixups = catalogue.fixups(tree.kernel_version, era, toolchain) if tree else ()
         _show(era)
-        if tree is not None:
-            _show_fixups(Workshop(listener), tree, era)
+        _show_fixups(fixups)
         tools = ", ".join(f"{tool} {version}" for tool, version in toolchain.tools)
         click.echo(f"{'its tools':14} {tools or 'not said'}")
     return 0
@@ -92,9 +93,8 @@ def _show(era: Era) -> None:
             click.echo(f"{name:14} {safe(value)}")
 
 
-def _show_fixups(workshop: Workshop, tree: Tree, era: Era) -> None:
-    toolchain = workshop.catalogue.toolchain(era.toolchain)
-    for fixup in workshop.catalogue.fixups(tree.kernel_version, era, toolchain):
+def _show_fixups(fixups: Sequence[Fixup]) -> None:
+    for fixup in fixups:
         told = f"{fixup.name}: {fixup.file}, kernels {fixup.versions}: {fixup.reason}"
         click.echo(textwrap.fill(safe(told), 110, initial_indent=f"{'fix-up':14} ", subsequent_indent=" " * 15))
 

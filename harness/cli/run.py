@@ -69,7 +69,8 @@ def run_command(
         raise
     if only_plan:
         show_plan(plan)
-        return 0
+        # As the run would end: with nothing to build, or without a tree that was asked for.
+        return 3 if plan.unavailable and (trees or not plan.builds) else 0
     show_summary(summary)
     page = write_report(workshop, summary)
     click.echo(f"\nreport: {page}\nrun:    {summary.run.id}  (harness show, compare and report take this name)")

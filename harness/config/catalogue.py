@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -44,13 +44,13 @@ class Catalogue:
 
     def _load(self, what: str, folder: Path, suffix: str, name: str, load: Callable[[Path], T]) -> T:
         path = folder / f"{name}{suffix}"
-        if "/" in name or not path.is_file():
+        if "/" in name or name not in self._names(folder, suffix):
             raise UserError(f"unknown {what} {name!r}", remedy=nearest(name, self._names(folder, suffix)))
         return load(path)
 
     @staticmethod
     def _names(folder: Path, suffix: str) -> list[str]:
-        return sorted(p.name.removesuffix(suffix) for p in folder.glob(f"*{suffix}"))
+        return sorted(p.name.removesuffix(suffix) for p in folder.glob(f"*{suffix}") if p.is_file())
 
     def tree_names(self) -> list[str]:
         """Names of all trees, the user's own included."""
@@ -84,14 +84,20 @@ class Catalogue:
         return load_option_table(sorted((self.layout.configs / "kconfig").glob("*.yaml")))
 
     def _era_of(self, tree: Tree) -> Era:
+        where = tree.where or f"tree {tree.name}"
         if tree.era is not None:
+            if tree.era not in self.era_names():
+                raise UserError(f"unknown era {tree.era!r}", where=where, remedy=nearest(tree.era, self.era_names()))
             return self.era(tree.era)
         eras = [self.era(name) for name in self.era_names()]
         fitting = [era for era in eras if tree.kernel_version in era.versions]
         if len(fitting) != 1:
-            told = ", ".join(f"{era.name} ({era.versions})" for era in fitting or eras)
-            what = f"its version {tree.version} belongs to {'several eras' if fitting else 'no era'}: {told}"
-            raise UserError(what, where=f"tree {tree.name}", remedy="name one with era: in its definition")
+            near = fitting or _around(eras, tree.kernel_version)
+            told = ", ".join(f"{era.name} ({era.versions})" for era in near)
+            what = f"version {tree.version} of tree {tree.name} belongs to " + (
+                f"several eras: {told}" if fitting else f"no era; the nearest: {told or 'there is none'}"
+            )
+            raise UserError(what, where=where, remedy="name one: era: in its file, --era on the command line")
         return fitting[0]
 
     def fixups(self, version: KernelVersion, era: Era, toolchain: Toolchain) -> tuple[Fixup, ...]:
@@ -164,3 +170,12 @@ class Catalogue:
         if not name or not (self.layout.series / name / "series.yaml").is_file():
             raise UserError(f"unknown series {name_or_path!r}", remedy=nearest(name, self.series_names()))
         return load_series_spec(self.layout.series / name)
+
+
+def _around(eras: Sequence[Era], version: KernelVersion) -> list[Era]:
+    """The eras next to a version that belongs to none: the last before it and the first after it."""
+    before = [era for era in eras if era.versions.until is not None and era.versions.until <= version]
+    after = [era for era in eras if era.versions.since is not None and era.versions.since > version]
+    last = max(before, key=lambda era: era.versions.until or version, default=None)
+    first = min(after, key=lambda era: era.versions.since or version, default=None)
+    return [era for era in (last, first) if era is not None]

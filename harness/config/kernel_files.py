@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from harness.config.yaml_file import Schema, read_yaml
+from harness.config.yaml_file import Schema, check_name, read_yaml
 from harness.model.build import Fragment
 from harness.model.cell import ProofRule, Stressor
 from harness.model.era import ConfigDialect, Era, RootKind, Toolchain
@@ -29,11 +29,15 @@ def _version(value: object) -> object:
 Version = Annotated[KernelVersion, BeforeValidator(_version)]
 
 
+Arch = Literal["i386", "x86_64"]
+Tool = Literal["gcc", "clang", "lld", "make", "perl", "binutils"]
+
+
 class FixupSchema(Schema):
     """A named find-and-replace of the tree."""
 
     name: str
-    file: str
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$")]
     find: str = Field(min_length=1)
     replace: str
     reason: str = Field(min_length=1)
@@ -41,8 +45,8 @@ class FixupSchema(Schema):
     unless: str | None = Field(default=None, min_length=1)
     since: Version | None = None
     until: Version | None = None
-    arch: str | None = None
-    tool: str | None = None
+    arch: Arch | None = None
+    tool: Tool | None = None
     tool_since: Version | None = None
 
 
@@ -59,9 +63,9 @@ class EraSchema(Schema):
     summary: str = ""
     since: Version
     until: Version | None = None
-    expects: dict[str, Version] = Field(default_factory=dict)
+    expects: dict[Tool, Version] = Field(default_factory=dict)
     toolchain: str
-    arch: str
+    arch: Arch
     image: str
     target: str = "bzImage"
     machine: str = "pc"
@@ -77,6 +81,12 @@ class EraSchema(Schema):
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
 
+    @model_validator(mode="after")
+    def _in_order(self) -> EraSchema:
+        if self.until is not None and self.until <= self.since:
+            raise ValueError(f"until {self.until} is not after since {self.since}")
+        return self
+
 
 class ToolchainSchema(Schema):
     """Keys of a toolchain file; see harness.model.era.Toolchain."""
@@ -87,7 +97,7 @@ class ToolchainSchema(Schema):
     packages: list[str] = Field(min_length=1)
     script: str = ""
     make_vars: dict[str, str] = Field(default_factory=dict)
-    tools: dict[str, Version] = Field(default_factory=dict)
+    tools: dict[Tool, Version] = Field(default_factory=dict)
     probes: list[str] = Field(default_factory=list)
     pull: str | None = None
     pull_only: bool = False
@@ -144,6 +154,7 @@ class StressorSchema(Schema):
 def load_era(path: Path) -> Era:
     """The era that ``path`` defines. Raises UserError."""
     s = read_yaml(path, EraSchema)
+    check_name(path, s.name)
     return Era(
         name=s.name,
         versions=VersionRange(s.since, s.until),
@@ -183,6 +194,7 @@ def load_fixups(path: Path) -> tuple[Fixup, ...]:
 def load_toolchain(path: Path) -> Toolchain:
     """The toolchain that ``path`` defines. Raises UserError."""
     s = read_yaml(path, ToolchainSchema)
+    check_name(path, s.name)
     return Toolchain(
         name=s.name,
         suite=s.suite,

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from harness.config.yaml_file import Schema, read_yaml
+from harness.config.yaml_file import Schema, check_name, read_yaml
 from harness.model.errors import UserError
 from harness.model.tree import Overlay, Pin, PinKind, Source, SourceKind, Tree
 from harness.model.version import KernelVersion
@@ -172,7 +172,9 @@ def tree_from(schema: TreeSchema, base: Path, where: str) -> Tree:
 
 def load_tree(path: Path) -> Tree:
     """The tree that ``path`` defines. Raises UserError."""
-    return tree_from(read_yaml(path, TreeSchema), path.parent, str(path))
+    schema = read_yaml(path, TreeSchema)
+    check_name(path, schema.name)
+    return tree_from(schema, path.parent, str(path))
 
 
 def tree_text(tree: Tree) -> str:

@@ -51,6 +51,13 @@ def _line_of(node: yaml.Node | None, path: Sequence[int | str]) -> int:
     return line
 
 
+def check_name(path: Path, name: str) -> None:
+    """Raises UserError where a definition is not called as its file is: it would be found by one name only."""
+    own = path.name.removesuffix(path.suffix)
+    if name != own:
+        raise UserError(f"its name is {name!r}, the file's {own!r}", where=str(path), remedy="call both the same")
+
+
 def read_yaml(path: Path, schema: type[S]) -> S:
     """The file's content as ``schema``.
 

@@ -87,7 +87,8 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         states += prepared.states
         image = _image_at_hand(workshop, prepared)
         if image is None:
-            notes.append(f"the image of toolchain {prepared.toolchain.name} would be made first")
+            how = "needs a registry" if prepared.toolchain.pull_only else "would be made first"
+            notes.append(f"the image of toolchain {prepared.toolchain.name} {how}")
         builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
     cells = len(builds) * len(stressors) * request.repeat
     per_cell = [

@@ -49,7 +49,11 @@ def _apply_fixup(store: ObjectStore, index: Path, content: TreeContent, fixup: F
         entry = store.git("ls-files", "--stage", "--", fixup.file, index=index).split()
         text = store.git("cat-file", "blob", entry[1])
     except (git.GitCommandError, IndexError):
-        raise UserError(f"fix-up {fixup.name}: no such file in the tree", where=where) from None
+        raise UserError(
+            f"fix-up {fixup.name}: no such file in the tree",
+            where=where,
+            remedy=f"mend its versions or its file in {fixup.where or 'configs/fixups'}",
+        ) from None
     found = text.count(fixup.find)
     if found == 0 and fixup.unless is not None and fixup.unless in text:
         return False
