@@ -66,12 +66,14 @@ def message_from(row: dict[str, Any]) -> BuildMessage:
 @dataclass(frozen=True, slots=True)
 class BroughtMessage:
     """A message that the baseline does not have. ``first`` to ``last`` are the patches one of which brought it: more
-    than one where no kernel was built between them. ``touching`` are those of them that change its file."""
+    than one where no kernel was built between them. ``touching`` are those of them that change its file;
+    ``files_known`` False: which files they change was not written down, and none in ``touching`` says nothing."""
 
     message: BuildMessage
     first: int
     last: int
     touching: tuple[int, ...]
+    files_known: bool = True
 
     @property
     def patches(self) -> tuple[int, ...]:

@@ -83,7 +83,7 @@ def _told(brought: BroughtMessage, again: str) -> BuildLine:
     named = _named(patches)
     if message.file and brought.touching:
         where = f" in {message.file}, which {'it touches' if len(patches) == 1 else 'they touch'}"
-    elif message.file:
+    elif message.file and brought.files_known:
         where = f" in {message.file}, which {'it does not touch' if len(patches) == 1 else 'none of them touches'}"
     else:
         where = ""

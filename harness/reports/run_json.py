@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from harness.model.build_message import BuildMessage
+from harness.model.build_message import BroughtMessage, BuildMessage
 from harness.model.cell import CellResult
 from harness.model.finding import Finding
 from harness.results.store import CellRow
@@ -46,7 +46,7 @@ def _kernel(kernel: KernelSummary) -> dict[str, Any]:
         "warnings": None if kernel.warnings is None else [message_object(m) for m in kernel.warnings],
         "errors": [message_object(message) for message in kernel.errors],
         "new_warnings": [
-            {**message_object(brought.message), "patches": list(brought.patches), "touched": bool(brought.touching)}
+            {**message_object(brought.message), "patches": list(brought.patches), "touched": _touched(brought)}
             for brought in change.new
         ]
         if change.known
@@ -55,6 +55,10 @@ def _kernel(kernel: KernelSummary) -> dict[str, Any]:
         "verdicts": [asdict(verdict) for verdict in kernel.verdicts],
         "cells": [_cell(cell) for cell in kernel.cells],
     }
+
+
+def _touched(brought: BroughtMessage) -> bool | None:
+    return bool(brought.touching) if brought.touching or brought.files_known else None
 
 
 def message_object(message: BuildMessage) -> dict[str, Any]:

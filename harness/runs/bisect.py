@@ -8,7 +8,7 @@ from harness.config.yaml_file import nearest
 from harness.model.cell import Outcome
 from harness.model.errors import UserError
 from harness.model.series import SeriesTree
-from harness.results.store import CellRow, Store, TreeRow
+from harness.results.store import CellRow, Store
 from harness.runs.execute import Run
 from harness.runs.preparation import PreparedTree, check_requirements, prepare_tree, series_trees
 from harness.runs.request import RunRequest
@@ -95,10 +95,7 @@ class Bisect:
             shop.store.start_run(self.run.row)
         prepared = prepare_tree(shop, self.spec, self.tree, self.request)
         check_requirements(self.spec, prepared)
-        content = prepared.content
-        shop.store.put_tree(self.run.row.id, TreeRow(self.tree.tree, True, "", content.tree_id, content.source))
-        for fixup in prepared.fixups:
-            shop.store.put_fixup(self.run.row.id, fixup)
+        self.run.record_tree(prepared, self.tree.note)
         total = len(prepared.series.patches)
         shop.notice(f"bisecting {self.title!r} on {self.tree.tree}: {total} patches; verifying both ends first")
         bad = self._measure(prepared, total, CALIBRATION_RUNS, stop_at_hit=False)

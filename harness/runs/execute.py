@@ -25,7 +25,7 @@ from harness.model.events import Notice, Remaining
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator
 from harness.model.series import SeriesSpec
-from harness.model.tree import Applied, FixupState, PatchState
+from harness.model.tree import Applied
 from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
@@ -116,9 +116,8 @@ class Run:
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)
         rows: list[TreeRow] = []
-        states: list[PatchState] = []
-        fixups: list[FixupState] = []
         prepared: list[PreparedTree] = []
+        notes: dict[str, str] = {}
         for tree in trees:
             try:
                 ready = prepare_tree(shop, self.spec, tree, self.request)
@@ -128,12 +127,6 @@ class Run:
                 shop.notice(f"{tree.tree} is unavailable: {reason}")
                 rows.append(TreeRow(tree.tree, False, reason))
                 continue
-            content = ready.content
-            note = content.pin_note or ("pinned" if content.pinned else "")
-            note = "; ".join(filter(None, (note, ready.proof)))
-            rows.append(TreeRow(tree.tree, True, tree.note, content.tree_id, content.source, note))
-            states += ready.states
-            fixups += ready.fixups
             for fixup in ready.fixups:
                 if fixup.overlap:
                     shop.notice(f"{fixup.tree}: fix-up {fixup.name}: {fixup.overlap} of {fixup.file}")
@@ -143,21 +136,31 @@ class Run:
                 elif state.applied not in (Applied.CLEAN, None):
                     shop.notice(f"{state.tree}: patch {state.patch} {state.applied}: {state.detail}")
             prepared.append(ready)
+            notes[tree.tree] = tree.note
         # Only now: a request that cannot be run leaves no run to be continued.
         if not self.resumed:
             shop.store.start_run(self.row)
         for row in rows:
             shop.store.put_tree(self.row.id, row)
-        for state in states:
-            shop.store.put_patch(self.row.id, state)
-        for fixup in fixups:
-            shop.store.put_fixup(self.row.id, fixup)
         for ready in prepared:
-            for number, patch in enumerate(ready.series.patches, 1):
-                shop.store.put_patch_files(self.row.id, ready.tree.name, number, patch.files)
+            self.record_tree(ready, notes[ready.tree.name])
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
+
+    def record_tree(self, prepared: PreparedTree, reason: str = "") -> None:
+        """Writes down a tree of the run: its content, how each patch went in and which files it changes, and the
+        fix-ups. ``reason`` is the series' own word on the tree."""
+        store, run, content = self.workshop.store, self.row.id, prepared.content
+        note = content.pin_note or ("pinned" if content.pinned else "")
+        note = "; ".join(filter(None, (note, prepared.proof)))
+        store.put_tree(run, TreeRow(prepared.tree.name, True, reason, content.tree_id, content.source, note))
+        for state in prepared.states:
+            store.put_patch(run, state)
+        for fixup in prepared.fixups:
+            store.put_fixup(run, fixup)
+        for number, patch in enumerate(prepared.series.patches, 1):
+            store.put_patch_files(run, prepared.tree.name, number, patch.files)
 
     def finish(self) -> RunSummary:
         """Judges the run and records its end."""

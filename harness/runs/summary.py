@@ -50,6 +50,8 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
         base = [c for c in cells if c.tree == tree.tree and c.patches == 0]
         built = {k.patches: messages.get((k.tree, k.patches)) for k in of_tree if k.state != "failed"}
         touched = {patch: names for (name, patch), names in files.items() if name == tree.tree}
+        if touched:  # they were written down: a patch without one changes none
+            touched = {p.patch: () for p in patches if p.tree == tree.tree} | touched
         changes = build_changes(built, touched)
         summaries = []
         for kernel in of_tree:

@@ -26,8 +26,9 @@ def new_messages(before: Sequence[BuildMessage], after: Sequence[BuildMessage]) 
 def build_changes(kernels: Mapping[int, Warnings], touched: Mapping[int, Sequence[str]]) -> dict[int, BuildChange]:
     """For each kernel (number of patches to its warnings) its change against the baseline, kernel 0.
 
-    ``touched``: patch to the files it changes. The patch that brought a warning is looked for where it is seen without
-    a gap up to the kernel in question: one that a patch mended and a later one brought again is the later one's.
+    ``touched``: patch to the files it changes; one that is not in it may change any. The patch that brought a warning
+    is looked for where it is seen without a gap up to the kernel in question: one that a patch mended and a later one
+    brought again is the later one's.
     """
     base = kernels.get(0)
     changes: dict[int, BuildChange] = {}
@@ -57,4 +58,4 @@ def _brought(
         earliest = earlier
     span = range(before + 1, earliest + 1)
     touching = tuple(number for number in span if message.file and message.file in touched.get(number, ()))
-    return BroughtMessage(message, span[0], span[-1], touching)
+    return BroughtMessage(message, span[0], span[-1], touching, all(number in touched for number in span))

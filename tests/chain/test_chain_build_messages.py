@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 
 from tests.chain.conftest import Make
 from tests.fake.checkout import harmless, patch
@@ -44,6 +46,24 @@ def test_a_build_that_fails_tells_its_errors_with_their_places(make: Make) -> No
     assert (error.kind, error.file, error.line) == ("error", "mm/step2.c", 7)
     # Told again by a run that knows the failure.
     assert "+2 does not build: mm/step2.c:7:2" in checkout.harness("run", "demo", "--patches", "each").out
+
+
+def test_a_bisection_knows_which_files_its_patches_touch(make: Make) -> None:
+    checkout = make([*harmless(1), patch("	guest(warn, function=demo_check);", "#warning loud")])
+    assert checkout.harness("run", "demo").code == 1
+    # 4: a few boots of two patches name it with less than 95 %.
+    assert checkout.harness("bisect", "demo", "--title", "WARNING in demo_check").code in (0, 4)
+    store = checkout.store()
+    run = store.runs()[0]
+    assert (run.kind, [state.patch for state in store.patches(run.id)]) == ("bisect", [1, 2])
+    line = "patch 2 adds a warning in mm/step2.c, which it touches: mm/step2.c:8:2: #warning loud"
+    assert line in checkout.harness("show", run.id).out
+    # One of before that was written down says nothing of it.
+    with contextlib.closing(sqlite3.connect(checkout.layout.results / "harness.sqlite")) as connection:
+        connection.execute("delete from run_patch_files")
+        connection.commit()
+    shown = checkout.harness("show", run.id).out
+    assert "patch 2 adds a warning: mm/step2.c:8:2" in shown and "touch" not in shown
 
 
 def test_kernels_of_before_warnings_were_kept_are_not_known(make: Make) -> None:

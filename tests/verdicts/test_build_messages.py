@@ -35,6 +35,14 @@ def test_between_two_built_prefixes_the_one_that_touches_the_file_is_named() -> 
     assert build_changes(kernels, {5: ("mm/rmap.c",)})[4].new[0].patches == (1, 2, 3, 4)
 
 
+def test_without_a_record_of_its_files_a_patch_is_not_said_to_touch_none() -> None:
+    kernels: dict[int, Warnings] = {0: (), 2: (NEW,)}
+    records: dict[bool, dict[int, tuple[str, ...]]] = {False: {1: ("mm/a.c",)}, True: {1: (), 2: ("mm/a.c",)}}
+    for known, touched in records.items():
+        (one,) = build_changes(kernels, touched)[2].new
+        assert (one.touching, one.files_known, one.patches) == ((), known, (1, 2))
+
+
 def test_a_prefix_that_does_not_build_or_is_not_known_widens_the_span() -> None:
     assert brought({0: (), 1: (), 2: None, 3: (NEW,)}, {}, 3) == (2, 3, ())
     assert build_changes({0: (), 1: None, 2: (NEW,)}, {})[1] == NOT_KNOWN
