@@ -24,7 +24,8 @@ class Mirror:
         """The commit that is ``source``'s content by its pins or, without one that could tell, by its tag; else None.
 
         A branch's name says nothing about content: only tags and full commit ids are looked up. With an overlay the
-        tree pin is the result's and tells nothing of the base. Raises TreeUnavailable where there is no such directory.
+        tree pin is the result's and tells nothing of the base. Raises TreeUnavailable where there is no such directory,
+        or where the tag that is asked for is there, and is not what is pinned.
         """
         if not self.path.is_dir():
             raise TreeUnavailable("no such git directory", where=str(self.path))
@@ -43,6 +44,10 @@ class Mirror:
             if commit and self._is(commit, pins.get(PinKind.COMMIT), tree):
                 return commit
         if tree is None or self._ask("cat-file", "-t", tree) != "tree":
+            tagged = self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"refs/tags/{revision}^{{tree}}")
+            if tagged and ".." not in revision:
+                pinned = f"tree {tree}" if tree else f"commit {pins.get(PinKind.COMMIT, '')}"
+                raise TreeUnavailable(f"its {revision} is tree {tagged}, pinned is {pinned}", where=str(self.path))
             return None
         return (self._with_tree(tree, revision) if ".." in revision else None) or self._with_tree(tree, "--all")
 

@@ -126,8 +126,11 @@ class TreeLibrary:
                     reasons.append(f"{place.kind} {place.location}: {error.what}")
         raise TreeUnavailable(
             "; ".join(dict.fromkeys(reasons)) or "it has no source",
-            where=f"tree {tree.name}",
-            remedy="name a git directory under mirrors:, or a source you can reach under "
+            where=tree.where if any("pinned is" in reason for reason in reasons) else f"tree {tree.name}",
+            # One that is being added has but the source it was given, which a mirror may have where it is git.
+            remedy=None
+            if again and all(source.kind is not SourceKind.GIT for source in tree.sources)
+            else "name a git directory under mirrors:, or a source you can reach under "
             f"sources: {tree.name}:, in your configuration (docs/trees.md)",
         )
 

@@ -42,8 +42,9 @@ def test_found_by_each_pin_and_by_tag(history: Path, tmp_path: Path, bare: bool)
 
 def test_not_found_where_it_is_not_the_pinned(history: Path) -> None:
     mirror = Mirror(history)
-    assert mirror.commit_of(wanted("v4", Pin(PinKind.COMMIT, "1" * 40))) is None
-    assert mirror.commit_of(wanted("v4", Pin(PinKind.TREE, "1" * 40))) is None
+    for pin in (Pin(PinKind.COMMIT, "1" * 40), Pin(PinKind.TREE, "1" * 40)):
+        with pytest.raises(TreeUnavailable, match=rf"its v4 is tree [0-9a-f]{{40}}, pinned is {pin.kind} 1111"):
+            mirror.commit_of(wanted("v4", pin))
     assert mirror.commit_of(wanted("v5")) is None
     assert mirror.commit_of(wanted("1" * 40)) is None
     assert mirror.commit_of(wanted(git(history, "symbolic-ref", "--short", "HEAD"))) is None
