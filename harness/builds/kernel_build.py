@@ -76,6 +76,8 @@ class BuildRequest:
     def make_words(self) -> str:
         """Variables on every make command line, quoted for a shell."""
         variables = {"ARCH": self.era.arch, **dict(self.toolchain.make_vars), **dict(self.era.make_vars)}
+        if flags := [cc.flags for cc in self.era.cc_flags if cc.fit(self.toolchain)]:
+            variables["CC"] = " ".join((variables.get("CC", self.toolchain.compiler), *flags))
         return shlex.join(f"{name}={value}" for name, value in variables.items())
 
     def build_script(self) -> str:
