@@ -26,6 +26,8 @@ _TROUBLE = re.compile(
     r"No space left on device|Cannot allocate memory|out of memory allocating|Input/output error|Read-only file system"
     r"|internal compiler error|\bKilled\b|Resource temporarily unavailable|Cannot fork|Too many open files"
     r"|Permission denied|ccache: error|make: not found|Disk quota exceeded|Text file busy"
+    # A program that the image does not have, a compiler for one: what the shell or make says, and how make ends then.
+    r"|: [Cc]ommand not found$|^make(?:\[\d+\])?: \*\*\* .*\bError 127$"
 )
 
 # Kbuild's short form, "  CC [M]  fs/x.o"; in 2.5 it may follow what an earlier command left without a newline.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from harness.builds.definitions import (
     MAX_EXPRESSION,
@@ -14,11 +14,13 @@ from harness.builds.definitions import (
     MAX_PLACES,
     Definition,
     Definitions,
+    Files,
+    Read,
     conjunction,
 )
 
-MAX_DEPTH = 32  # of files that include files
 MAX_FILES = 2_000  # the kernel had about two hundred
+MAX_TOTAL = 2 << 20  # characters of them together; Linux 2.5.31 has 0.4 million
 
 _PROMPTED = {
     "bool": "bool", "tristate": "tristate", "int": "int", "hex": "hex", "string": "string",
@@ -28,21 +30,17 @@ _DEFINED = {"define_bool", "define_tristate", "define_int", "define_hex", "defin
 _OPERATORS = {"-o": "||", "-a": "&&", "=": "=", "!=": "!=", "!": "!"}
 
 
-Read = Callable[[str], str | None]
-
-
 class _Reader:
     def __init__(self, read: Read) -> None:
-        self.read = read
+        self.files = Files(read, MAX_FILES, MAX_TOTAL)
         self.options: dict[str, list[Definition]] = {}
         self.choices = 0
-        self.files = 0
 
-    def file(self, path: str, outer: tuple[str, ...] = (), depth: int = 0) -> None:
-        text = self.read(path) if depth < MAX_DEPTH and self.files < MAX_FILES else None
-        if text is None:
-            return
-        self.files += 1
+    def file(self, path: str, outer: tuple[str, ...] = ()) -> None:
+        with self.files.open(path) as text:
+            self.text(text or "", path, outer)
+
+    def text(self, text: str, path: str, outer: tuple[str, ...]) -> None:
         conditions = list(outer)
         for number, words in _statements(text):
             command = words[0]
@@ -54,7 +52,7 @@ class _Reader:
             elif command == "fi" and len(conditions) > len(outer):
                 conditions.pop()
             elif command == "source" and len(words) > 1:
-                self.file(words[1], tuple(conditions), depth + 1)
+                self.file(words[1], tuple(conditions))
             else:
                 self.statement(words, conditions, f"{path}:{number}")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -40,6 +42,42 @@ class Definitions:
     def members(self, choice: int) -> tuple[str, ...]:
         """The options of a choice, in their order."""
         return tuple(name for name, places in self.options.items() if any(p.choice == choice for p in places))
+
+
+Read = Callable[[str], str | None]
+
+MAX_DEPTH = 32  # of files that include files; the kernel's own go to about eight
+
+
+class Files:
+    """The files of one tree, of which one includes another: as many and as much of them as a kernel could need.
+
+    A file that includes itself, by whatever detour, is read once: the configuration programs refuse it.
+    """
+
+    def __init__(self, read: Read, most: int, characters: int) -> None:
+        self._read = read
+        self._files = most
+        self._characters = characters
+        self._open: list[str] = []
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[str | None]:
+        """The text of a file, "being read" until the end of ``with``; None where there is none or no more is read."""
+        name = posixpath.normpath(path)
+        spent = self._files <= 0 or self._characters <= 0 or len(self._open) >= MAX_DEPTH
+        text = None
+        if not spent and name not in self._open:
+            self._files -= 1
+            text = self._read(path)
+        if text is not None:
+            text = text[: self._characters]
+            self._characters -= len(text)
+        self._open.append(name)
+        try:
+            yield text
+        finally:
+            self._open.pop()
 
 
 # A patch can write into these files what it likes. The kernel's own lines have up to 300 characters, its options are

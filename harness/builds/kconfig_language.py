@@ -4,7 +4,7 @@ needs it: definitions with their dependencies, prompts, defaults, ranges, choice
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.builds.definitions import (
@@ -13,13 +13,13 @@ from harness.builds.definitions import (
     MAX_PLACES,
     Definition,
     Definitions,
+    Files,
+    Read,
     conjunction,
 )
 
-Read = Callable[[str], str | None]
-
-MAX_DEPTH = 32  # of files that include files; the kernel's own go to about eight
 MAX_FILES = 20_000  # the kernel has about two thousand
+MAX_TOTAL = 16 << 20  # characters of them together; Linux 6.12 has 6.7 million, of which x86 reads 5.9
 
 _KINDS = {"bool": "bool", "boolean": "bool", "tristate": "tristate", "int": "int", "hex": "hex", "string": "string"}
 _SOURCE = re.compile(r'^(?:o|r|or)?source\s+"?([^"\s]+)"?')
@@ -56,7 +56,7 @@ class _Entry:
 
 class _Reader:
     def __init__(self, read: Read, arch: str, srcarch: str) -> None:
-        self.read = read
+        self.files = Files(read, MAX_FILES, MAX_TOTAL)
         self.variables = {"ARCH": arch, "SRCARCH": srcarch, "SUBARCH": arch}
         self.options: dict[str, list[Definition]] = {}
         self.selected_by: dict[str, list[tuple[str, str]]] = {}
@@ -64,15 +64,11 @@ class _Reader:
         self.entry: _Entry | None = None
         self.block_open = False  # attributes go to the innermost menu or choice
         self.choices = 0
-        self.files = 0
 
     def file(self, path: str, depth: int = 0) -> None:
-        text = self.read(path) if depth < MAX_DEPTH and self.files < MAX_FILES else None
-        if text is None:
-            return
-        self.files += 1
-        for number, line in _lines(text):
-            self.line(line, f"{path}:{number}", depth)
+        with self.files.open(path) as text:
+            for number, line in _lines(text or ""):
+                self.line(line, f"{path}:{number}", depth)
         if depth == 0:
             self.close()
 

@@ -10,7 +10,7 @@ import click
 
 from harness.cli.output import print_rows, safe
 from harness.config.yaml_file import nearest
-from harness.model.era import Era
+from harness.model.era import CompilerFlags, Era
 from harness.model.era_check import EraRow, EraState
 from harness.model.errors import UserError
 from harness.model.tree import Fixup
@@ -84,6 +84,7 @@ def _show(era: Era) -> None:
         ("QEMU", " ".join((f"-machine {era.machine} -cpu {era.cpu}", *era.qemu_args))),
         ("kernel words", " ".join(era.boot_args)),
         ("make", " ".join(f"{name}={value!r}" for name, value in era.make_vars)),
+        ("compiler flags", "; ".join(_told(cc) for cc in era.cc_flags)),
         ("expects", ", ".join(f"{tool} {version}" for tool, version in era.expects)),
         ("toolchain", era.toolchain),
         ("file", era.where),
@@ -91,6 +92,10 @@ def _show(era: Era) -> None:
     for name, value in facts:
         if value:
             click.echo(f"{name:14} {safe(value)}")
+
+
+def _told(cc: CompilerFlags) -> str:
+    return cc.flags + (f" with {cc.tool} {cc.tool_versions}" if cc.tool else "")
 
 
 def _show_fixups(fixups: Sequence[Fixup]) -> None:

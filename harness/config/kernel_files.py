@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from harness.config.yaml_file import Schema, check_name, read_yaml
 from harness.model.build import Fragment
 from harness.model.cell import ProofRule, Stressor
-from harness.model.era import ConfigDialect, Era, RootKind, Toolchain
+from harness.model.era import CompilerFlags, ConfigDialect, Era, RootKind, Toolchain
 from harness.model.errors import UserError
 from harness.model.tree import Fixup
 from harness.model.version import KernelVersion, VersionRange
@@ -56,6 +56,15 @@ class FixupsSchema(Schema):
     fixups: list[FixupSchema]
 
 
+class CompilerFlagsSchema(Schema):
+    """Flags for the compiler of an era's kernels."""
+
+    flags: str = Field(min_length=1)
+    tool: str | None = None
+    tool_since: Version | None = None
+    tool_until: Version | None = None
+
+
 class EraSchema(Schema):
     """Keys of an era file; see harness.model.era.Era."""
 
@@ -75,6 +84,7 @@ class EraSchema(Schema):
     kconfig_left_out: dict[str, str] = Field(default_factory=dict)
     kconfig_extra: list[str] = Field(default_factory=list)
     make_vars: dict[str, str] = Field(default_factory=dict)
+    cc_flags: list[CompilerFlagsSchema] = Field(default_factory=list)
     root: RootKind = RootKind.INITRAMFS_GZ
     command_line_bytes: int = Field(default=2047, ge=64)
     numa: bool = True
@@ -174,6 +184,7 @@ def load_era(path: Path) -> Era:
         numa=s.numa,
         dialect=s.dialect,
         in_tree=s.in_tree,
+        cc_flags=tuple(CompilerFlags(c.flags, c.tool, VersionRange(c.tool_since, c.tool_until)) for c in s.cc_flags),
         expects=tuple(s.expects.items()),
         summary=s.summary,
         where=str(path),

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from harness.model.option import OptionsOf, OptionTable
-from harness.model.version import KernelVersion, VersionRange
+from harness.model.version import ALL_VERSIONS, KernelVersion, VersionRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,25 @@ class RootKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CompilerFlags:
+    """``flags`` for the compiler, space separated: for toolchains whose ``tool`` (as in Toolchain.tools; None: any) has
+    one of ``tool_versions``."""
+
+    flags: str
+    tool: str | None = None
+    tool_versions: VersionRange = ALL_VERSIONS
+
+    def fit(self, toolchain: Toolchain) -> bool:
+        """Whether the toolchain is one of them; one that does not say which tool it has is, as for fix-ups."""
+        tools = dict(toolchain.tools)
+        return self.tool is None or self.tool not in tools or tools[self.tool] in self.tool_versions
+
+
+@dataclass(frozen=True, slots=True)
 class Era:
     """Build and boot conventions shared by the kernels of a time, ``versions``.
 
+    ``cc_flags`` are given to whichever compiler makes its kernels, after its name (CC of the make command line).
     ``expects`` are the oldest tools that its kernels say they build with (their Documentation/Changes).
     ``kconfig_left_out`` are today's options that the era does without, each with the reason. ``kconfig_extra`` are
     lines every configuration of the era gets. ``boot_args`` go on every kernel command line, ``qemu_args`` on every
@@ -103,6 +119,7 @@ class Era:
     numa: bool = True
     dialect: ConfigDialect = ConfigDialect.ALLCONFIG
     in_tree: bool = False
+    cc_flags: tuple[CompilerFlags, ...] = ()
     expects: tuple[tuple[str, KernelVersion], ...] = ()
     summary: str = ""
     where: str = ""

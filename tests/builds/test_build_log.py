@@ -53,6 +53,31 @@ def test_a_full_disk_is_not_the_trees_fault() -> None:
     assert machine_trouble(b"mm/x.c:3: error: no\n") is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"make[2]: *** [scripts/Makefile.build:250: mm/x.o] Error 127",
+        b"make: *** [init/main.o] Error 127",
+        b"make: gcc-3.4: Command not found",
+        b"scripts/gcc-version.sh: line 11: gcc-3.4: command not found",
+    ],
+)
+def test_a_compiler_that_is_not_there_is_not_the_trees_fault(line: bytes) -> None:
+    assert machine_trouble(b"  CC      mm/x.o\n" + line + b"\nmake: *** [bzImage] Error 2\n") == line.decode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"make[1]: [arch/i386/boot/Makefile:9: install] Error 127 (ignored)",
+        b"make: *** [init/main.o] Error 1",
+        b"fs/proc.c:3: error: 'command not found' undeclared",
+    ],
+)
+def test_what_only_looks_like_it(line: bytes) -> None:
+    assert machine_trouble(line + b"\n") is None
+
+
 def test_gcc_2_95_and_3_x() -> None:
     assert told(
         """\

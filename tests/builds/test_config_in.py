@@ -93,6 +93,16 @@ def test_files_that_are_included_and_what_surrounds_them() -> None:
     assert definitions.of("AFTER")[0].depends == ""
 
 
+def test_a_file_that_includes_itself_is_read_once() -> None:
+    read: list[str] = []
+
+    def counted(path: str) -> str:
+        read.append(path)
+        return "source arch/i386/../i386/config.in\n" * 100 + "bool 'X' CONFIG_X\n"
+
+    assert len(read_config_in(counted, "i386").of("X")) == len(read) == 1
+
+
 @pytest.mark.parametrize("text", ["", "if", "if [", "else\nfi\nfi\n", "bool\nchoice\ndefine_bool\n", "bool 'X\n" * 3])
 def test_a_broken_file_defines_nothing(text: str) -> None:
     assert not read(text).of("X")

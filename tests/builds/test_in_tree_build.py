@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ import pytest
 
 from harness.builds import recipe
 from harness.builds.build_log import BuildLog
+from harness.builds.kconfig import allconfig_text
 from harness.builds.kernel_build import BuildFailed, BuildRequest, KernelBuilder, object_of
 from harness.builds.warning_record import merged
 from harness.model.build import Fragment, Kernel
@@ -356,6 +359,19 @@ def test_what_is_no_object_is_refused(source: Path, builder: KernelBuilder, path
 )
 def test_the_object_of_a_source_file(path: str, name: str | None) -> None:
     assert object_of(path) == name
+
+
+def test_the_key_knows_how_the_tree_is_configured_and_where_it_is_built(source: Path, builder: KernelBuilder) -> None:
+    eras = [replace(ERA, dialect=dialect, in_tree=in_tree) for dialect in ConfigDialect for in_tree in (False, True)]
+    requests = [replace(request_for(source), era=era) for era in eras]
+    assert len(set(map(builder.key, requests))) == len(set(map(builder.out_name, requests))) == len(eras)
+    # Of today's way: what was built before these were parts of it is found again.
+    today = requests[eras.index(replace(ERA, dialect=ConfigDialect.ALLCONFIG, in_tree=False))]
+    image = today.image.digest
+    parts = [1, "1", "i386", "bzImage", "arch/i386/boot/bzImage", "ARCH=i386", allconfig_text({"WANTED": "y"}), image]
+    assert builder.key(today) == hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    parts = ["ARCH=i386", allconfig_text({"WANTED": "y"}), image]
+    assert builder.out_name(today) == "out-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def test_todays_dialect_is_what_it_was() -> None:

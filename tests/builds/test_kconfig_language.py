@@ -169,6 +169,29 @@ def test_what_nobody_writes_ends_soon(text: str) -> None:
     assert sum(len(place.depends) for place in definitions.of("X")) < 100_000_000
 
 
+@pytest.mark.parametrize(
+    ("files", "reads"),
+    [
+        ({"Kconfig": "source Kconfig\n" * 5_000 + "config X\n"}, 1),
+        ({"Kconfig": "source mm/../x\n" * 3 + "config X\n", "mm/../x": "source ./Kconfig\nsource x\n"}, 4),
+        ({"Kconfig": "source none\n" * 21_000}, 20_000),
+        ({"Kconfig": "source x\n" * 20_000, "x": "#" * (1 << 20) + "\n"}, 17),
+    ],
+    ids=["itself", "detour", "missing", "large"],
+)
+def test_the_same_is_not_read_again_and_again(files: dict[str, str], reads: int) -> None:
+    read: list[str] = []
+
+    def counted(path: str) -> str | None:
+        read.append(path)
+        return files.get(path)
+
+    definitions = read_kconfig(counted, "x86_64")
+    # Three more look for the root.
+    assert len(read) <= reads + 3
+    assert len(definitions.of("X")) == ("config X" in files["Kconfig"])
+
+
 @given(st.lists(st.sampled_from([*MEMORY.splitlines(), "if", "choice", "endchoice", "endif", "\\", "help", "source x",
                                  "range 1", "select", 'bool "', "config", "default y if"])))  # fmt: skip
 def test_a_broken_file_is_read_to_its_end(lines: list[str]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.builds.kernel_build import BuildRequest
 from harness.config.guest_file import load_guest_root, programs_for
 from harness.config.kernel_files import load_era, load_fixups, load_toolchain
 from harness.config.tree_file import load_tree
+from harness.model.era import Image
 from harness.toolchains.images import definition_hash
 from harness.toolchains.probes import chosen_probes
 
@@ -72,6 +75,32 @@ def test_era_file(path: Path) -> None:
         assert f"arch/{era.arch}/" in era.image
     for name, reason in era.kconfig_left_out:
         assert name == name.upper() and not name.startswith("CONFIG_") and reason
+
+
+@pytest.mark.parametrize(
+    ("era", "toolchain", "compiler"),
+    [
+        # Parts of build keys: what is in a cache is not found again when one changes.
+        ("v2.5", "gcc-3.4", "ccache gcc-3.4 -m32 -fno-unit-at-a-time -fno-builtin-sprintf"),
+        ("v2.6.9", "gcc-3.4", "ccache gcc-3.4 -m32"),
+        # The compiler is the toolchain's, and is told what it knows.
+        ("v2.5", "gcc-3.3", "gcc"),
+        ("v2.5", "gcc-2.95", "gcc"),
+        ("v2.6.9", "gcc-3.3", "gcc"),
+        ("v2.6.9", "gcc-4.1", "gcc -m32"),
+        ("v2.6.9", "clang-14", "clang -m32"),
+    ],
+)
+def test_the_compiler_of_an_era_is_its_toolchains(era: str, toolchain: str, compiler: str) -> None:
+    request = BuildRequest(
+        "tree", "0", 0, Path("/s"), Path("/o"), load_era(CONFIGS / f"eras/{era}.yaml"),
+        load_toolchain(CONFIGS / f"toolchains/{toolchain}.yaml"), Image(toolchain, "", ""), (), 1, 512,
+    )  # fmt: skip
+    words = shlex.split(request.make_words())
+    assert f"CC={compiler}" in words
+    if toolchain == "gcc-3.4":
+        verbose = ["KBUILD_VERBOSE=0"] if era == "v2.5" else []
+        assert words == ["ARCH=i386", f"CC={compiler}", "HOSTCC=gcc", "ROOT_DEV=FLOPPY", *verbose]
 
 
 @pytest.mark.parametrize("path", FIXUPS, ids=lambda path: path.stem)
