@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from harness.config.whole_file import write_whole
 from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG
@@ -167,18 +167,8 @@ def write_file(path: Path, text: str) -> Path:
     Raises InfrastructureError where it cannot be written.
     """
     path = path.resolve()  # what a link names is written, not the link
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with new.open("w", encoding="utf-8", errors="surrogateescape") as handle:
-                handle.write(text)
-                handle.flush()
-                os.fsync(handle.fileno())
-            new.rename(path)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        write_whole(path, text)
     except OSError as error:
         raise InfrastructureError(f"cannot be written: {error.strerror or error}", where=str(path)) from None
     return path

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.config.whole_file import write_whole
 from harness.guests.qemu import Boot, qemu_version, run_guest
 from harness.model.guest import Accelerator, GuestLimits
 
@@ -99,10 +100,7 @@ class Accelerators:
         kept[f"{self._machine()} {result.accelerator}"] = {
             "works": result.works, "reason": result.reason, "seconds": result.seconds,
         }  # fmt: skip
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        new.write_text(json.dumps(kept, indent=1))
-        new.rename(self.path)
+        write_whole(self.path, json.dumps(kept, indent=1))
 
     def choose(self, boot: Boot, report: Callable[[str], None]) -> tuple[Accelerator, str]:
         """(accelerator, why): KVM when a canary reached user space under it, else TCG.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import stat
 from pathlib import Path
 
+from harness.config.whole_file import write_whole
 from harness.guests.cpio_archive import cpio_archive
 from harness.guests.ext2_image import ext2_image
 from harness.model.era import RootKind
@@ -46,8 +46,5 @@ def write_root_image(root: GuestRoot, programs: Path, folder: Path, kind: RootKi
     digest = hashlib.sha256(image).hexdigest()
     path = folder / root_image_name(digest, kind)
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        new.write_bytes(gzip.compress(image, 6, mtime=0) if kind is RootKind.INITRAMFS_GZ else image)
-        new.rename(path)
+        write_whole(path, gzip.compress(image, 6, mtime=0) if kind is RootKind.INITRAMFS_GZ else image)
     return path, digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from harness.config.whole_file import write_whole
 from harness.intake.bounded import GZIP_MAGIC, MAX_MAILBOX, gunzip_bounded, read_bounded
 from harness.intake.list_address import ALL_LISTS, ListAddress
 from harness.intake.mailbox_text import is_mbox
@@ -67,17 +67,7 @@ def _download(url: str, opener: Opener, remedy: str = REMEDY) -> bytes | None:
 def _store(path: Path, data: bytes) -> None:
     """Writes ``path`` whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".thread-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(path, data)
     except OSError as error:
         raise InfrastructureError(f"cannot be written: {error.strerror}", where=str(path)) from None
 

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from harness.config.whole_file import write_whole
 from harness.intake.git_range import commits_of_range, find_series, mails_of_range
 from harness.intake.mailbox_text import split_mbox
 from harness.intake.sources import QUILT_SERIES, read_series
@@ -110,11 +111,10 @@ def _keep(folder: Path, mbox: bytes) -> None:
     """Writes the commits' mails as a quilt folder, whose order is its own, whole or not at all."""
     new = folder.with_name(f"{folder.name}.{os.getpid()}.new")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
     names = []
     for number, (_, mail) in enumerate(split_mbox(mbox), 1):
         names.append(f"{number:04d}.patch")
-        (new / names[-1]).write_bytes(mail)
-    (new / QUILT_SERIES).write_text("".join(f"{name}\n" for name in names))
+        write_whole(new / names[-1], mail)
+    write_whole(new / QUILT_SERIES, "".join(f"{name}\n" for name in names))
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.config.tree_file import NAME, SourceSchema, TreeSchema, is_url, tree_from, tree_text
 from harness.config.user_settings import own_trees_folder
+from harness.config.whole_file import write_whole
 from harness.model.era import Era
 from harness.model.errors import UserError
 from harness.model.tree import SourceKind, Tree, TreeContent
@@ -79,9 +80,10 @@ def add_tree(
     pinned = replace(fetched.source, pins=fetched.pins)
     tree = replace(tree, version=version or str(told), sources=(pinned,), where=str(path))
     chosen = workshop.catalogue.era_of(tree)
-    folder.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as handle:
-        handle.write(tree_text(tree))
+    with workshop.library.store.lock(f"tree-{name}"):
+        if path.exists():  # written while this one was fetched
+            raise UserError("the file is there already", where=str(path), remedy="choose another name")
+        write_whole(path, tree_text(tree))
     workshop.library.adopt(tree, fetched.content)
     return AddedTree(tree, fetched.content, chosen, path, note)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config.whole_file import write_whole
 from harness.config.yaml_file import nearest
 from harness.model.container import ContainerRequest, ContainerRunner
 from harness.model.era import Image, Toolchain
@@ -324,6 +325,5 @@ def sound_image(
         )
     if found.other_tools:
         report(f"{image.reference}: {'; '.join(found.other_tools)} in {toolchain.where or toolchain.name}")
-    memory.mkdir(parents=True, exist_ok=True)
-    mark.write_text(f"{image.reference} {image.digest}\n")
+    write_whole(mark, f"{image.reference} {image.digest}\n")
     return image

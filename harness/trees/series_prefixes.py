@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import git
 
+from harness.config.whole_file import write_whole
 from harness.model.errors import PatchConflict, UserError
 from harness.model.series import Patch, Provenance
 from harness.model.tree import Applied, Fixup, Prefix, TreeContent
@@ -106,10 +106,7 @@ def prefixes(
             tree_id = store.git("write-tree", index=index).strip()
             commit = store.commit_tree(tree_id, patch.subject or f"patch {patch.index}", before.commit)
             done.append(Prefix(base.tree, len(done), commit, tree_id, patch.subject, how, detail, before.left_out))
-    record.parent.mkdir(parents=True, exist_ok=True)
-    new = record.with_suffix(f".{os.getpid()}.new")
-    new.write_text(json.dumps([_row(prefix) for prefix in done]))
-    new.rename(record)
+    write_whole(record, json.dumps([_row(prefix) for prefix in done]))
     return tuple(done)
 
 

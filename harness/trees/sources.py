@@ -15,6 +15,7 @@ from pathlib import Path
 import git
 
 from harness.config.package_mirror import machine_mirror
+from harness.config.whole_file import write_whole
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable
 from harness.model.tree import Pin, PinKind, Source, SourceKind, Tree, TreeContent
 from harness.trees.downloads import local_file
@@ -154,13 +155,7 @@ class TreeLibrary:
         return found
 
     def _record(self, tree: Tree, content: TreeContent) -> None:
-        path = self._record_path(tree)
-        new = path.with_suffix(".new")
-        with new.open("w") as handle:
-            handle.write(json.dumps(asdict(content), indent=1))
-            handle.flush()
-            os.fsync(handle.fileno())
-        new.rename(path)
+        write_whole(self._record_path(tree), json.dumps(asdict(content), indent=1))
 
     def size(self, content: TreeContent) -> int:
         """Bytes of a tree in the object store (see ObjectStore.size_of); counted once and remembered."""
@@ -173,9 +168,7 @@ class TreeLibrary:
         if not isinstance(known, int):
             sizes = sizes if isinstance(sizes, dict) else {}
             known = sizes[content.commit] = self.store.size_of(content.commit)
-            new = path.with_suffix(f".{os.getpid()}.new")
-            new.write_text(json.dumps(sizes))
-            new.rename(path)
+            write_whole(path, json.dumps(sizes))
         return known
 
     def verify(self, tree: Tree) -> TreeContent:
