@@ -60,7 +60,7 @@ class CompilerFlagsSchema(Schema):
     """Flags for the compiler of an era's kernels."""
 
     flags: str = Field(min_length=1)
-    tool: str | None = None
+    tool: Tool | None = None
     tool_since: Version | None = None
     tool_until: Version | None = None
 
