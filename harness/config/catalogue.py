@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,7 +82,8 @@ class Catalogue:
 
     def option_table(self) -> OptionTable:
         """The history of configuration options."""
-        return load_option_table(sorted((self.layout.configs / "kconfig").glob("*.yaml")))
+        paths = sorted((self.layout.configs / "kconfig").glob("*.yaml"))
+        return _option_table(tuple((path, path.stat().st_mtime_ns) for path in paths))
 
     def _era_of(self, tree: Tree) -> Era:
         where = tree.where or f"tree {tree.name}"
@@ -170,6 +172,12 @@ class Catalogue:
         if not name or not (self.layout.series / name / "series.yaml").is_file():
             raise UserError(f"unknown series {name_or_path!r}", remedy=nearest(name, self.series_names()))
         return load_series_spec(self.layout.series / name)
+
+
+@functools.lru_cache(maxsize=2)
+def _option_table(files: tuple[tuple[Path, int], ...]) -> OptionTable:
+    """The table of files and their time stamps: each tree asks for it."""
+    return load_option_table(path for path, _ in files)
 
 
 def _around(eras: Sequence[Era], version: KernelVersion) -> list[Era]:
