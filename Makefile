@@ -43,12 +43,14 @@ static: setup
 	@$(bin)/lint-imports --no-logo
 
 check: static
-	$(step) 'pytest, without real kernels'
-	@setup/enter $(bin)/pytest -n auto -m 'not system' $(TESTS) $(if $(TESTS),|| test $$? = 5)
+	$(step) 'pytest, quick'
+	@setup/enter $(bin)/pytest -n auto -m 'not system and not slow' $(TESTS) $(if $(TESTS),|| test $$? = 5)
 
 # The limit per test is for one that makes an image, builds a kernel and boots it, on a slow machine; those run one by
 # one, since each has all processors to itself.
 test: check
+	$(step) 'pytest, thorough'
+	@setup/enter $(bin)/pytest -n auto -m slow $(TESTS) $(if $(TESTS),|| test $$? = 5)
 	$(step) 'pytest, with real kernels'
 	@setup/enter $(bin)/pytest --timeout=1800 -m system $(TESTS) $(if $(TESTS),|| test $$? = 5)
 

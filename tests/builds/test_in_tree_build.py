@@ -25,6 +25,8 @@ from harness.model.option import OptionHistory, OptionsOf, OptionStep, OptionTab
 from harness.model.version import KernelVersion, VersionRange
 from tests.fake.containers import LocalRunner, fake_image
 
+pytestmark = pytest.mark.slow
+
 # Its compiler is cp; "warn" and "fail" in a file's text make it say so.
 MAKEFILE = """
 VERSION = 2

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.model.tree import Applied
 from tests.chain.conftest import Make
 from tests.fake.checkout import Checkout, FakePatch, harmless, patch
+
+pytestmark = pytest.mark.slow
 
 LOST = FakePatch(("	state += 2;",), subject="mm: lost", context="	was_never_there++;")
 WARN = "	guest(warn, function=demo_check);"

@@ -6,8 +6,12 @@ import contextlib
 import json
 import sqlite3
 
+import pytest
+
 from tests.chain.conftest import Make
 from tests.fake.checkout import harmless, patch
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_patch_that_adds_a_warning_in_a_file_it_touches_says_so(make: Make) -> None:

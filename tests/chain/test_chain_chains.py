@@ -13,6 +13,8 @@ from harness.model.tree import PinKind
 from tests.fake.checkout import Checkout, harmless
 from tests.trees.conftest import git
 
+pytestmark = pytest.mark.slow
+
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed on this machine")
 
 

@@ -12,6 +12,8 @@ import pytest
 from tests.chain.conftest import Make
 from tests.fake.checkout import Checkout, harmless
 
+pytestmark = pytest.mark.slow
+
 WHO = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")

@@ -11,9 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from harness.model.cell import Outcome
 from tests.chain.conftest import Make
 from tests.fake.checkout import Checkout, harmless, patch
+
+pytestmark = pytest.mark.slow
 
 COMMAND = ("run", "demo", "--patches", "each", "--repeat", "2", "--jobs", "1")
 PATCHES = [*harmless(1), patch("	guest(warn, function=demo_check);")]

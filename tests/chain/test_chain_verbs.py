@@ -12,6 +12,8 @@ import pytest
 from tests.chain.conftest import Make
 from tests.fake.checkout import Checkout, Ended, harmless, patch
 
+pytestmark = pytest.mark.slow
+
 WARN = "	guest(warn, function=demo_check);"
 TITLE = "WARNING in demo_check"
 

@@ -22,6 +22,8 @@ from harness.model.version import ALL_VERSIONS
 from tests.guests.test_kernel_log import OOPS, Machine, plain
 from tests.guests.test_kernel_symbols import elf
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).parents[1] / "fake" / "qemu.py"
 LIMITS = GuestLimits(wall=20.0, silence=0.8, after_crash=0.2, autopsy=0.3, console_bytes=200_000)
 ERA = Era("old", ALL_VERSIONS, "gcc", "x86_64", "image", "bzImage", "pc", "max", ("console=ttyS0",), (), ())

@@ -17,6 +17,8 @@ from harness.intake.subject import parse_subject
 from harness.model.errors import UserError
 from tests.intake.any_bytes import check_series, read_any
 
+pytestmark = pytest.mark.slow
+
 LINES = st.sampled_from(
     [
         b"diff --git a/x b/x",

@@ -21,6 +21,8 @@ from harness.intake.repair import Grade, Repair, repair_diff
 from harness.model.errors import HarnessError, UserError
 from tests.intake.memory_tree import MemoryTree
 
+pytestmark = pytest.mark.slow
+
 OWN = Path(__file__).resolve().parents[2] / "benchmarks" / "repair" / "own"
 # HARNESS_FUZZ=5000 pytest tests/intake/test_repair_fuzz.py: more, and larger texts, than the quick suite has time for
 EXAMPLES = int(os.environ.get("HARNESS_FUZZ", "15"))

@@ -9,6 +9,8 @@ import pytest
 
 from harness.verdicts.bisection import BisectResult, Probe, runs_needed, search, steps_of
 
+pytestmark = pytest.mark.slow
+
 CALIBRATION_RUNS = 3
 
 
