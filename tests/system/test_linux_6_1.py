@@ -109,7 +109,7 @@ def test_a_panic_is_a_finding_and_the_guest_is_gone(boot: Boot, folder: Path) ->
 
 def test_a_silent_guest_is_dumped_through_the_serial_break(boot: Boot, folder: Path) -> None:
     silent = with_words(boot, "harness.stressor=quiet", "harness.seconds=600", "harness.report=/dev/null")
-    result = run_guest(silent, folder, GuestLimits(wall=150, silence=12, autopsy=9), _Deaf())
+    result = run_guest(silent, folder, GuestLimits(wall=150, silence=25, autopsy=9), _Deaf())
     assert result.end is GuestEnd.HUNG
     console = Path(result.console_path).read_text("utf-8", "replace")
     assert "sysrq: Show" in console, result.detail
