@@ -111,14 +111,16 @@ def _accelerators(workshop: Workshop) -> Iterator[Check]:
     yield Check("KVM", kvm.works, f"{kvm.reason} ({kvm.seconds:.1f} s)", "runs use TCG, which is slower and as right")
 
 
-def canary_boot(workshop: Workshop) -> Boot | None:
-    """A boot of the newest baseline kernel built here with guest programs at hand; None before there is one."""
+def canary_boot(workshop: Workshop, tree: str = "") -> Boot | None:
+    """A boot of the newest baseline kernel built here (of that tree) with guest programs at hand; None without one."""
     newest = sorted(
         (workshop.layout.cache / "builds").glob("*/kernel.json"), key=lambda p: p.stat().st_mtime, reverse=True
     )
     for path in newest:
         kernel = workshop.builder_cache.get(path.parent.name)
         if kernel is None or kernel.patches or kernel.tree not in workshop.catalogue.tree_names():
+            continue
+        if tree and kernel.tree != tree:
             continue
         era = workshop.catalogue.era_of(workshop.catalogue.tree(kernel.tree))
         programs = sorted(

@@ -83,7 +83,7 @@ def test_the_report_opens_from_disk(workshop: Workshop, summary: RunSummary, tmp
 @pytest.fixture
 def boot(workshop: Workshop, summary: RunSummary) -> Boot:
     """The baseline kernel, one processor, doing nothing."""
-    found = canary_boot(workshop)
+    found = canary_boot(workshop, REQUEST.trees[0])
     assert found is not None
     return replace(found, spec=replace(found.spec, cpus=2, nodes=1, memory_mib=512))
 
