@@ -24,15 +24,34 @@ class Severity(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """Where an entry of a call trace is in the source: ``function`` as the compiler has it, ``file`` from the kernel's
+    top folder on and ``line`` 1-based ("" and 0 where nothing is known). ``inlined``: a copy of the function inside of
+    the next frame's; ``trusted`` False for the entries that the kernel marks with "?"."""
+
+    function: str
+    file: str
+    line: int
+    inlined: bool = False
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One report found on a console.
 
-    ``title`` is the kind and the key function; it never holds an address, a line number, a CPU or a pid.
+    ``title`` is the kind and the key function; it never holds an address, a line number, a CPU or a pid. Where the
+    function was renamed in the kernel's history, the title has the name that stands for all of them
+    (configs/findings/aliases.yaml) and ``function`` the one that this kernel printed.
+    ``signature`` is the kind and the first frames, for sharper grouping than the title's.
+    ``also`` are titles that the same bug has where it is reported in another shape, sorted.
     ``first_line`` and ``last_line`` are 1-based physical lines of the file ``artefact``, both inclusive: the console,
     or the kernel's log from guest RAM where the console lacks the report.
     ``lines`` are the report's own lines, cleaned of control characters, at most 400 of them.
     ``corrupted`` says that the report lacks a part which every kernel prints with it (cut or overwritten console).
-    ``frames`` are the trusted functions of the first call trace, innermost first, without offsets.
+    ``frames`` are the trusted functions of the first call trace, innermost first, without offsets; ``guesses`` those
+    that the kernel marks with "?". ``source`` is the trace in the source, where the kernel's vmlinux could tell.
+    ``noise`` is the name of the entry of configs/findings/noise.yaml that knows it; "" for a finding that counts.
     """
 
     kind: str
@@ -45,6 +64,11 @@ class Finding:
     corrupted: bool = False
     frames: tuple[str, ...] = ()
     artefact: str = CONSOLE
+    signature: str = ""
+    also: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+    source: tuple[SourceFrame, ...] = ()
+    noise: str = ""
 
     @property
     def origin(self) -> str:

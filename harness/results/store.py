@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity, SourceFrame
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -169,6 +169,11 @@ _findings = sa.Table(
     sa.Column("corrupted", sa.Boolean, nullable=False),
     sa.Column("frames", sa.Text, nullable=False),
     sa.Column("artefact", sa.Text, nullable=False, server_default=CONSOLE),
+    sa.Column("signature", sa.Text, nullable=False, server_default="", index=True),
+    sa.Column("also", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("guesses", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("source", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("noise", sa.Text, nullable=False, server_default=""),
 )
 
 
@@ -574,6 +579,11 @@ class Store:
                         corrupted=finding.corrupted,
                         frames=json.dumps(finding.frames),
                         artefact=finding.artefact,
+                        signature=finding.signature,
+                        also=json.dumps(finding.also),
+                        guesses=json.dumps(finding.guesses),
+                        source=json.dumps([astuple(frame) for frame in finding.source]),
+                        noise=finding.noise,
                     )
                 )
         kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
@@ -662,4 +672,9 @@ def _finding(row: sa.Row[Any]) -> Finding:
         corrupted=row.corrupted,
         frames=tuple(json.loads(row.frames)),
         artefact=row.artefact,
+        signature=row.signature,
+        also=tuple(json.loads(row.also)),
+        guesses=tuple(json.loads(row.guesses)),
+        source=tuple(SourceFrame(*frame) for frame in json.loads(row.source)),
+        noise=row.noise,
     )

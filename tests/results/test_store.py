@@ -11,12 +11,16 @@ import pytest
 
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import KERNEL_LOG, Finding, Severity
+from harness.model.finding import KERNEL_LOG, Finding, Severity, SourceFrame
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.tree import Applied, PatchState
 from harness.results.store import SCHEMA_VERSION, CellRow, KernelRow, RunRow, Store, TreeRow
 
-FINDING = Finding("warning", "WARNING in x", "x", Severity.WARNING, 3, 9, ("a", "b"), True, ("x", "y"))
+FINDING = Finding(
+    "warning", "WARNING in x", "x", Severity.WARNING, 3, 9, ("a", "b"), True, ("x", "y"), "console",
+    "warning: x y", ("BUG in x",), ("z",),
+    (SourceFrame("x", "mm/x.c", 7), SourceFrame("y", "", 0, True, False)), "loud",
+)  # fmt: skip
 
 
 def opened(folder: Path) -> Store:
