@@ -73,12 +73,16 @@ _PREFIX = (
     rf" ?+{_RECORDER}{{0,4}}+ ?+(?:<\d{{1,3}}>)?+"
     rf"(?:{_STAMP} ?+(?:{_HOST} )?+)?+(?:{_CALLER_ID} ?+)?+(?:{_STAMP} ?+)?+(?:<\d{{1,3}}>)?+[ \t]{{0,64}}+"
 )
-# The same language, with the commonest beginning (a time stamp, perhaps a caller) tried first; and behind anything else
-# a time stamp, as inner messages have it.
+# The same language, with the commonest beginnings (a time stamp, perhaps a caller; nothing) tried first.
+_MAY_BE_RECORDER = (
+    r"[<\[]|\d[\d.,]|[A-Z][a-z]{2} |(?:DEBUG|INFO|WARNING|ERROR) |- \{|console|serial|guest|qemu|tty|hvc|kern|user|mail|"
+    r"daemon|auth|syslog|lpr|news|uucp|cron|ftp|local"
+)
 PREFIX_BYTES = (
-    rf" ?+(?>{_STAMP}(?:{_CALLER_ID})?+ (?![\[<])[ \t]{{0,64}}+|{_PREFIX}"
-    rf"(?:[^\n\[<>]{{1,100}}+{_STAMP} ?+(?:{_CALLER_ID} ?+)?+)?+)"
+    rf" ?+(?>{_STAMP}(?:{_CALLER_ID})?+ (?![\[<])[ \t]{{0,64}}+|(?!{_MAY_BE_RECORDER})[ \t]{{0,64}}+|{_PREFIX})"
 ).encode()
+# Behind any other text a time stamp begins a message too.
+BEHIND_BYTES = rf"\[(?<!\n\[) {{0,12}}+\d{{1,8}}+\.\d{{6}}\] ?+(?:{_CALLER_ID} ?+)?+".encode()
 _PREFIX_TEXT = re.compile(_PREFIX, re.ASCII)
 _CALLER = re.compile(r"(?:\[ {0,8}|,caller=)([TC]\d{1,10})\b", re.ASCII)
 
@@ -86,12 +90,11 @@ _CALLER = re.compile(r"(?:\[ {0,8}|,caller=)([TC]\d{1,10})\b", re.ASCII)
 # half line, after the last "Code:" bytes of kernels that wrote no newline before a panic. A level or a time stamp shows
 # where, or the words that only a kernel says.
 _INNER_START = re.compile(
-    r"(?<=.)(?:<[0-7]>|\[ {0,12}+\d{1,8}+\.\d{6}\])|"
-    r"(?:(?<=[^\s\"'`(\[{<])|(?<=login: )|(?<=[#$] ))"
-    r"(?=Unable to handle kernel |BUG: (?:unable to handle |kernel NULL )|[Kk]ernel BUG at |"
-    r"Kernel panic - not syncing: )",
+    r"<[0-7]>|\[ {0,12}+\d{1,8}+\.\d{6}\]|"
+    r"Unable to handle kernel |BUG: (?:unable to handle |kernel NULL )|[Kk]ernel BUG at |Kernel panic - not syncing: ",
     re.ASCII,
 )
+_BEFORE_WORDS = re.compile(r"(?:[^\s\"'`(\[{<]|login: |[#$] )$")
 MAX_INNER = 4
 
 # Text that somebody shows, and that is no message of this kernel: quoted in a mail, or sent to every terminal by a
@@ -171,6 +174,12 @@ def is_quoted(text: str) -> bool:
     return text.startswith(_INDENTED) or _QUOTE.match(text) is not None
 
 
+def _inner_starts(text: str, begin: int) -> Iterator[int]:
+    for found in _INNER_START.finditer(text, begin):
+        if text[found.start()] in "<[" or _BEFORE_WORDS.search(text, max(0, found.start() - 8), found.start()):
+            yield found.start()
+
+
 WRAP_WIDTH = 80
 """Columns after which a terminal's screen, copied, has a new line."""
 
@@ -195,10 +204,9 @@ def read_messages(number: int, text: str) -> list[Line]:
     begin = found.end() if found else 0
     caller = _CALLER.search(text, 0, begin) if begin else None
     name = caller.group(1) if caller else None
-    if text.startswith(_INDENTED) or _INNER_START.search(text, begin + 1) is None:
+    starts = [begin] if text.startswith(_INDENTED) else [begin, *islice(_inner_starts(text, begin + 1), MAX_INNER)]
+    if len(starts) == 1:
         return [Line(number, text, text[begin:], name)]
-    inner = islice(_INNER_START.finditer(text, begin + 1), MAX_INNER)
-    starts = [begin, *(found.start() for found in inner)]
     messages = [Line(number, text, text[begin : starts[1]].strip(), name)]
     for start, end in zip(starts[1:], [*starts[2:], len(text)], strict=True):
         found = _PREFIX_TEXT.match(text, start, end)

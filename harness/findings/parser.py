@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from harness.findings.console import (
+    BEHIND_BYTES,
     PREFIX_BYTES,
     WRAP_WIDTH,
     Line,
@@ -26,9 +27,8 @@ MAX_OPEN = 8
 """Reports followed at the same time (one per printk caller)."""
 
 
-def _skip_pattern() -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
+def _skip_patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     leads = {lead for splat in SPLATS for lead in splat.leads} | {lead for pre in PREAMBLES for lead in pre.leads}
-    words = {word for splat in SPLATS for word in splat.words}
     by_letter: dict[bytes, list[bytes]] = {}
     for lead in sorted(leads):
         by_letter.setdefault(lead[:1], []).append(re.escape(lead[1:]))
@@ -36,12 +36,13 @@ def _skip_pattern() -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
         re.escape(letter) + rb"(?:" + rb"|".join(rest) + rb")" for letter, rest in by_letter.items()
     )
     letters = re.escape(b"".join(by_letter))
-    # The pattern starts with one literal byte, which the regular expression engine finds at memchr speed.
-    anchored = re.compile(rb"\n" + PREFIX_BYTES + rb"(?=[" + letters + rb"])(?:" + one_of_leads + rb")")
-    return anchored, tuple(sorted(words))
+    lead = rb"(?=[" + letters + rb"])(?:" + one_of_leads + rb")"
+    # Both start with one literal byte, which the regular expression engine finds at memchr speed.
+    return re.compile(rb"\n" + PREFIX_BYTES + lead), re.compile(BEHIND_BYTES + lead)
 
 
-_LEAD, _WORDS = _skip_pattern()
+_LEAD, _LEAD_BEHIND = _skip_patterns()
+_WORDS = tuple(sorted({word for splat in SPLATS for word in splat.words}))
 
 # One look instead of one for each kind: most lines with a word of a header are none.
 _ANY_HEADER = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", splat.header.pattern) for splat in SPLATS))
@@ -53,6 +54,7 @@ def _candidates(block: bytes) -> list[int]:
     Literals first: a search for one of them runs at memory speed, and clean blocks, nearly all there are, have none.
     """
     starts = {found.start() + 1 for found in _LEAD.finditer(block)}
+    starts |= {block.rfind(b"\n", 0, found.start()) + 1 for found in _LEAD_BEHIND.finditer(block)}
     for word in _WORDS:
         at = block.find(word)
         while at >= 0:
