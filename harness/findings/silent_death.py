@@ -22,7 +22,8 @@ def silent_death(end: GuestEnd, user_space: bool, cpus: Sequence[CpuPlace], deta
 
     The title is how it ended and, where it hangs, the function that keeps a CPU busy; CPUs that wait for a lock come
     after one that does not, since they wait for it. What lies on a stack is a guess, so that a function found there
-    names the death only where every busy CPU waits.
+    names the death only where every busy CPU waits. Of a guest that reset itself nobody knows which CPU did it, unless
+    only one was at work.
     """
     how = _HOW.get(end, "guest hung")
     early = " before user space" if not user_space else ""
@@ -30,7 +31,8 @@ def silent_death(end: GuestEnd, user_space: bool, cpus: Sequence[CpuPlace], deta
     at_work = [cpu for cpu in busy if not _waits(cpu.function or "")]
     chosen = next(iter(at_work or busy), None)
     function = None
-    if end is not GuestEnd.RESET and chosen is not None and chosen.function is not None:
+    told = end is not GuestEnd.RESET or len(busy) == 1
+    if told and chosen is not None and chosen.function is not None:
         function = key_function((chosen.function, *chosen.stack))
     where = f" in {function}" if function else ""
     if not busy and cpus and end not in _HOW:

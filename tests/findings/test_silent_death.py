@@ -24,7 +24,8 @@ WAITS = CpuPlace("_spin_lock", ("page_referenced", "shrink_list"))
         (GuestEnd.HUNG, True, (IDLE, IDLE), "guest hung, every CPU idle"),
         (GuestEnd.HUNG, True, (IDLE, USER), "guest hung, its CPUs in user space"),
         (GuestEnd.HUNG, True, (), "guest hung"),
-        (GuestEnd.RESET, True, (LOOPS,), "guest reset itself"),
+        (GuestEnd.RESET, True, (IDLE, LOOPS), "guest reset itself in migrate_pages"),
+        (GuestEnd.RESET, True, (LOOPS, WAITS), "guest reset itself"),
         (GuestEnd.POWER_OFF, False, (), "guest switched itself off before user space"),
     ],
 )
