@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.silent_death import silent_death
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
 from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
@@ -87,6 +88,8 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     findings = (*reported, *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
+    if outcome is Outcome.HUNG:
+        findings = (*findings, silent_death(result.end, report.user_space, result.cpus, result.detail))
     return CellResult(
         key=task.cell.key,
         outcome=outcome,
