@@ -14,6 +14,7 @@ from harness.findings.frames import (
     is_entry_line,
     is_plumbing,
     is_program_counter,
+    is_shared_helper,
     key_function,
     program_counter,
 )
@@ -33,6 +34,14 @@ _LINGER = 4
 """Foreign lines for which a finished report still waits for the panic that it causes ..."""
 _LINGER_DEATH = 40
 """... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
+
+_ONE_TRACE = DEATHS | {
+    "warning", "list-corruption", "refcount", "atomic-schedule", "atomic-sleep", "preemptible-cpu-id",
+    "page-allocation-failure", "bad-page-state", "bad-page-map", "page-mapcount",
+}  # fmt: skip
+"""Kinds with one "Call Trace:", below which all the entries are: what is otherwise is of two reports."""
+_LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
+"""The line behind an old oops that repeats where it was."""
 
 _TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|Backtrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
@@ -75,7 +84,11 @@ class Report:
         self.ended = False
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
-        """A panic that only ever follows an oops, and no oops was on the console."""
+        """A header that only ever follows another line or report, which the console lacks."""
+        self.cuts_in = False
+        """It began while another one was not at its end, on a console that does not tell their lines apart."""
+        self.mixed = False
+        """It holds lines of another report."""
         self.over = False
 
     def resolve_header(self, resolve: Resolve | None) -> None:
@@ -144,6 +157,8 @@ class Report:
             self.ended = True
             self.in_trace = False
             return True
+        if self.ended and not self.foreign and is_entry_line(message) and self._has_one_trace:
+            self.mixed = True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
             if (named := program_counter(message, resolve)) is not None:
@@ -162,7 +177,7 @@ class Report:
             return True
         counter = program_counter(message, resolve)
         if counter is not None:
-            self.places.append(("pc", counter))
+            self._take_counter(counter, message)
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
         if resolve is not None and (stack := _STACK.match(message)) is not None:
@@ -180,12 +195,23 @@ class Report:
             return True
         return body_of(self.splat.kind).match(message) is not None
 
+    @property
+    def _has_one_trace(self) -> bool:
+        return self.splat.kind in _ONE_TRACE and not self.panicked
+
+    def _take_counter(self, counter: Frame, message: str) -> None:
+        first = next((frame for where, frame in self.places if where == "pc"), counter)
+        if first != counter and self._has_one_trace and (not self.trace_seen or _LAST_COUNTER.match(message)):
+            self.mixed = True
+        self.places.append(("pc", counter))
+
     def _start_trace(self) -> None:
         self.in_trace = True
         self.in_other_trace = False
         self.trace_seen = True
         if any(where == "trace" for where, _ in self.places):
             self.traces += 1
+            self.mixed = self.mixed or self._has_one_trace
 
     def _take_entries(self, message: str, resolve: Resolve | None, after_interrupt: bool = False) -> None:
         if after_interrupt and self.interrupt_end is None:
@@ -198,6 +224,7 @@ class Report:
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
                 # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
                 self.places.append(("loose", frame))
+                self.mixed = self.mixed or (self.cuts_in and self._has_one_trace)
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
         if not _LOCK_AT.search(message):
@@ -305,7 +332,29 @@ class Report:
     def is_believed(self) -> bool:
         return self.trace_seen or not self.splat.confirm
 
-    def finding(self) -> Finding:
+    @property
+    def is_cut(self) -> bool:
+        """Whether it may go on behind the line that was last looked at."""
+        return not self.ended and not self.panicked and not self.over and self.foreign_count < 3
+
+    def _is_undecided(self, function: str | None) -> bool:
+        """Whether lines behind those that were seen could name another function."""
+        key = self.splat.key
+        if key in (Key.NONE, Key.HEADER):
+            return False
+        if function is None and self.address_seen and not self.places:
+            return False  # a trace without names stays one
+        if function is None or is_shared_helper(function):
+            return True
+        seen = {where for where, frame in self.places if frame.trusted}
+        if key is Key.INSTRUCTION:
+            return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
+        if key is Key.INTERRUPTED:
+            return "pc" not in seen and self.interrupt_end is None
+        return not seen & {"loose", "lock" if key is Key.LOCK else "trace"}
+
+    def finding(self, cut: bool = False) -> Finding:
+        """Return what was found. ``cut``: the console, or another report, went on before this one was at its end."""
         splat = self.splat
         function = key_function(self._candidates())
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
@@ -328,7 +377,10 @@ class Report:
             first_line=self.first_line,
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
-            corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
+            corrupted=self.cause_lost
+            or self.mixed
+            or (splat.needs_trace and not has_trace)
+            or (cut and self._is_undecided(function)),
             frames=tuple(frames[:MAX_FRAMES]),
         )
 
