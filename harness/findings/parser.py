@@ -69,7 +69,12 @@ def _candidates(block: bytes) -> list[int]:
 
 # "Oops: 0002 [#1]" is the second line of a page fault's report; every other trap has a name of its own.
 _FAULT_CODE = re.compile(r"(?:Oops: |Internal error: ){0,2}Oops: [0-9a-f]{4,8}\b")
-_BODY = re.compile(rb"\[<[0-9a-f]{8,16}>\]|\w\+0x[0-9a-f]{1,8}/0x|---\[ end trace ")
+_BODY = re.compile(
+    rb"\[<[0-9a-f]{8,16}>\]|\w\+0x[0-9a-f]{1,8}/0x|---\[ end trace |\b(?:[RE][AD]X|R1\d|CR2|DR6): |\bCode: |"
+    rb"note: [^\n]{1,40} exited with "
+)
+# Of page_remove_rmap()'s message, which comes before its BUG.
+_PAGE_DUMP = re.compile(rb"\b(?:page|vma)->\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +224,18 @@ class ConsoleParser:
             report.take(line, self._resolve, False)
             return
         preamble = self._preamble_of(line)
-        cuts_in = False
+        cuts_in = mixed = False
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
             cuts_in = report.is_cut and not report.foreign_count
+            mixed = cuts_in and report.lacks_its_trace
             self._finish(report)
         elif len(self._open) >= MAX_OPEN:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
-        report.cuts_in = cuts_in
+        report.cuts_in, report.mixed = cuts_in, mixed
         report.cause_lost = self._lacks_its_cause(splat, line, bool(preamble))
         self._open.append(report)
         self._preamble.clear()
@@ -238,7 +244,7 @@ class ConsoleParser:
         """Join a panic to the report it follows from; True if it is no report of its own."""
         for rule in _panic_rules(line):
             for report in reversed(self._open):
-                if _can_follow(report, rule, line):
+                if report.caller == line.caller and _can_follow(report, rule, line):
                     report.panic(line)
                     return True
             return rule.only_after and self._last_death
@@ -251,7 +257,10 @@ class ConsoleParser:
         if splat.kind == "panic":
             return bool(_panic_rules(line))
         if splat.kind == "init-died":  # by its own end, or by an oops
-            return self._last_death or _BODY.search(self._lines_before()) is not None
+            before = self._lines_before()
+            return self._last_death or not before.strip() or _BODY.search(before) is not None
+        if splat.kind == "bug" and _PAGE_DUMP.search(self._lines_before()):
+            return True
         if splat.kind in ("bug", "warning", "invalid-opcode") and not has_preamble:
             # What they can follow may have stood before the first line.
             return not (self._recent + self._block[: self._line_at]).strip() and (

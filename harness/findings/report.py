@@ -40,6 +40,11 @@ _ONE_TRACE = DEATHS | {
     "page-allocation-failure", "bad-page-state", "bad-page-map", "page-mapcount",
 }  # fmt: skip
 """Kinds with one "Call Trace:", below which all the entries are: what is otherwise is of two reports."""
+_ENDING = DEATHS | {
+    "warning", "list-corruption", "refcount", "page-mapcount", "hard-lockup", "panic", "init-died", "stack-corruption",
+    "early-exception", "bug-message",
+}  # fmt: skip
+"""Kinds that print an end mark, from 2.6.27 on; no other does."""
 _LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
 """The line behind an old oops that repeats where it was."""
 
@@ -78,6 +83,8 @@ class Report:
         self.in_other_trace = False
         self.trace_seen = False
         self.address_seen = False
+        self.nameless = False
+        """Its trace holds addresses without names."""
         self.counter_seen = False
         self.traces = 0
         self.interrupt_end: int | None = None
@@ -154,6 +161,7 @@ class Report:
                 self.over = True
             return self.panicked
         if END_TRACE.match(message):
+            self.mixed = self.mixed or not (self.joined | {self.splat.kind}) & _ENDING
             self.ended = True
             self.in_trace = False
             return True
@@ -219,6 +227,7 @@ class Report:
         for frame in entries(message, resolve):
             if frame is None:
                 self.address_seen = True
+                self.nameless = self.nameless or self.in_trace
             elif self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
@@ -329,21 +338,30 @@ class Report:
                 if where in ("pc", "trace", "later") and (frame.trusted or no_marks)
             )
 
+    @property
+    def _has_trace(self) -> bool:
+        return self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+
     def is_believed(self) -> bool:
         return self.trace_seen or not self.splat.confirm
 
     @property
     def is_cut(self) -> bool:
         """Whether it may go on behind the line that was last looked at."""
-        return not self.ended and not self.panicked and not self.over and self.foreign_count < 3
+        return not self.ended and "panic" not in self.joined and not self.over and self.foreign_count < 3
+
+    @property
+    def lacks_its_trace(self) -> bool:
+        """Whether it cannot be at its end: the trace that is printed with it has not come."""
+        return self.splat.needs_trace and not self.splat.confirm and not self._has_trace
 
     def _is_undecided(self, function: str | None) -> bool:
         """Whether lines behind those that were seen could name another function."""
         key = self.splat.key
         if key in (Key.NONE, Key.HEADER):
             return False
-        if function is None and self.address_seen and not self.places:
-            return False  # a trace without names stays one
+        if function is None and self.nameless:
+            return False
         if function is None or is_shared_helper(function):
             return True
         seen = {where for where, frame in self.places if frame.trusted}
@@ -365,7 +383,7 @@ class Report:
             title = f"{title} in {function}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
-        has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        has_trace = self._has_trace
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
