@@ -111,11 +111,16 @@ class ConsoleParser:
 
     @property
     def fatal_report_complete(self) -> bool:
-        """Whether a fatal report has said what it had to: its end mark or its panic was seen, or another began.
+        """Whether a fatal report is at its end, but for a few lines that repeat it.
 
         What may still come is a consequence of it, so that a watcher needs to wait for a few seconds only.
         """
         return self._fatal or any(report.is_complete_fatal for report in self._open)
+
+    @property
+    def fatal_report_begun(self) -> bool:
+        """Whether a fatal report has begun; it is complete if nothing more comes."""
+        return self._fatal or any(report.severity is Severity.FATAL and report.is_believed() for report in self._open)
 
     def feed(self, data: bytes) -> list[Finding]:
         """Take the next bytes; return the findings finished by them, in the order in which they ended."""

@@ -288,9 +288,12 @@ class Report:
 
     @property
     def is_complete_fatal(self) -> bool:
-        return self.severity is Severity.FATAL and (
-            self.ended or self.over or self.panicked or self.splat.kind in ("panic", "init-died", "stack-corruption")
-        )
+        if self.severity is not Severity.FATAL:
+            return False
+        # Behind the end mark of an oops come registers again, or the panic that it causes. A last line of its own kind
+        # may come again and again.
+        ended = self.ended and (self.foreign_count > 0 or self.splat.ends is not None)
+        return self.over or (ended and not self.panicked)
 
     def _trusted(self, places: Iterable[str]) -> list[str]:
         wanted = set(places)
