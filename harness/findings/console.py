@@ -193,9 +193,10 @@ def is_stamped(text: str) -> bool:
 
 def torn_at(text: str) -> int | None:
     """Return where a message with a time stamp begins in the middle of another, which may go on with the next line."""
-    if not is_stamped(text):
+    prefix = _PREFIX_TEXT.match(text)
+    if prefix is None or not is_stamped(text):
         return None
-    found = _INNER_STAMP.search(text, 14)
+    found = _INNER_STAMP.search(text, prefix.end())
     return found.start() if found else None
 
 
