@@ -11,6 +11,7 @@ from harness.findings.console import Line
 from harness.findings.frames import (
     Frame,
     Resolve,
+    bare_name,
     entries,
     is_entry_line,
     is_plumbing,
@@ -37,13 +38,14 @@ _LINGER = 4
 _LINGER_DEATH = 40
 """... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
 
-_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|Backtrace)\b.{0,20}?:")
+_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|[Bb]acktrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
     r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
     r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
 _VARIABLE = re.compile(
@@ -139,6 +141,10 @@ class Report:
         return self.splat.patience
 
     def _belongs(self, message: str, resolve: Resolve | None) -> bool:
+        for pattern, what in self.splat.says:
+            if pattern.match(message):
+                self.fields["what"] = what
+                return True
         if END_PANIC.match(message):
             if self.panicked:
                 self.over = True
@@ -203,6 +209,9 @@ class Report:
                 self.places.append(("loose", frame))
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
+        if (last := _LAST_FUNCTION.match(message)) is not None:
+            self.places.append(("lock", Frame(bare_name(last[1]), True)))
+            return True
         if not _LOCK_AT.search(message):
             return False
         found = [frame for frame in entries(message, resolve) if frame]
@@ -279,7 +288,7 @@ class Report:
         if key is Key.NONE:
             return
         if key in (Key.HEADER, Key.INSTRUCTION):
-            yield from (name.partition(".")[0] for name in header)
+            yield from (bare_name(self.splat.spelled.get(name, name)) for name in header)
         if key is Key.HEADER:
             return
         if key is Key.LOCK:
@@ -322,7 +331,10 @@ class Report:
         head = title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
         aliases = default_aliases()
         name = aliases.canonical(function) if function is not None else None
-        if name is not None:
+        if name is not None and "other" in self.fields:
+            both = sorted((name, aliases.canonical(bare_name(self.fields["other"]))))
+            title = f"{head} in {' / '.join(both)}"
+        elif name is not None:
             title = f"{head} in {name}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"

@@ -68,8 +68,6 @@ class Splat:
     """Beginnings of later lines that say better than the header what happened, and what ``title`` takes for it."""
     spelled: Mapping[str, str] = field(default_factory=dict)
     """What the header calls a function, where that is not the name by which it goes in titles of this kind."""
-    joins_death: bool = False
-    """As long as a report of a death is open, it is a line of that."""
 
 
 FUNCTION = r"(?P<function>[A-Za-z_.$][\w.$]{0,120})"
