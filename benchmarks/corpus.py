@@ -6,7 +6,7 @@
 The collections are not part of this repository; FOLDER is a copy that the reader has fetched. Formats:
 
 titled   One report a file, as pkg/report/testdata/linux/report of github.com/google/syzkaller has them: head lines
-         (TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function), an empty line, the console, and
+         (comments; TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function), an empty line, the console, and
          perhaps a line "REPORT:" with what is to be cut out of it, which is not read here. A file without TITLE is
          clean: nothing in it is to be found.
 plain    A console a file (github.com/abrt/satyr tests/kerneloopses, github.com/abrt/abrt examples,
@@ -30,7 +30,7 @@ from harness.findings import parse_console
 from harness.findings.frames import bare_name
 
 USUAL_WORDS = re.compile(rb"BUG|WARNING:|Oops|panic|INFO: (?:task|rcu|possible)|general protection|Call Trace", re.I)
-_HEAD = re.compile(rb"(TITLE|ALT|TYPE|FRAME|CORRUPTED|SUPPRESSED|PANICKED|EXECUTOR|START|END): ?(.*)")
+_HEAD = re.compile(rb"([A-Z]{3,12}): ?(.*)")
 _IN = re.compile(r" (?:in|at) ([A-Za-z_.$][\w.$]*)$")
 
 
@@ -51,10 +51,11 @@ def titled(path: Path) -> Sample:
     lines = path.read_bytes().split(b"\n")
     head: dict[str, list[str]] = {}
     start = 0
-    for start, line in enumerate(lines):
-        found = _HEAD.match(line)
-        if not found:
-            break
+    while start < len(lines) and (lines[start].startswith(b"#") or _HEAD.match(lines[start])):
+        found = _HEAD.match(lines[start])
+        start += 1
+        if found is None:
+            continue
         head.setdefault(found[1].decode(), []).append(found[2].decode().strip())
     end = next((n for n, line in enumerate(lines) if line.rstrip() == b"REPORT:"), len(lines))
     names = [*head.get("TITLE", []), *head.get("ALT", [])]

@@ -60,7 +60,8 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
         r"rcu_lockdep_\w+|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
-        r"add_lock_to_list|save_trace",
+        r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
+        r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
     ),
     PassedOver(
@@ -69,6 +70,33 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"check_memory_region\w*|check_region_inline|print_(?:report|address_description|error_description)|"
         r"handle_overflow|val_to_string|describe_\w+|end_report",
         "a memory debugger's own code",
+    ),
+    PassedOver(
+        r"__sanitizer_\w+|sanitizer_cov_\w+|write_comp_data|check_kcov_mode|canonicalize_ip|msan_get_shadow\w*|"
+        r"__fentry__|__x86_(?:indirect_thunk|indirect_call|return_thunk)\w*|(?:srso|retbleed|zen)_\w*(?:thunk|untrain)\w*|"
+        r"_*mcount\w*",
+        "what the compiler puts into every function",
+    ),
+    PassedOver(
+        r"_*unwind_(?:next_frame|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
+        r"is_bpf_text_address|_*kernel_text_address|is_(?:ftrace_trampoline|module_text_address|kprobe_\w+)|"
+        r"get_stack_info\w*|in_task_stack|dump_backtrace\w*|deref_stack_\w+|__read_once_word_nocheck|"
+        r"filter_irq_stacks|stack_depot_\w+|__stack_depot_\w+|orc_find|__orc_find|update_stack_state|__save_stack_trace",
+        "reads the stack for somebody's trace",
+    ),
+    PassedOver(
+        r"_*debug_object_\w+|debug_print_object|_*debug_check_no_obj_freed|lookup_object\w*|"
+        r"(?:timer|hrtimer|work|rcuhead|percpu_counter)_is_static_object|debug_(?:timer|hrtimer|work|rcu_head)_\w+",
+        "DEBUG_OBJECTS' own code: who uses the object is meant",
+    ),
+    PassedOver(
+        r"usercopy_\w+|__check_(?:object_size|heap_object)|check_(?:stack|heap|kernel_text|page_span|bogus)_\w+|"
+        r"report_usercopy|__fortify_\w+|skb_(?:under_|over_)?panic|assertfail|_*reiserfs_panic|rust_helper_BUG|"
+        r"rust_begin_unwind|"
+        r"check_timer_failed|__do_kernel_fault|do_(?:translation|alignment|bad|tag_check|kernel|DataAbort|mem|"
+        r"Prefetch)\w*(?:fault|abort|Abort|area)?|die_kernel_fault|el[01]h?_\w+|bad_mode|__(?:dabt|pabt|und)_\w+|"
+        r"arm_notify_die|(?:brk|bug|debug_exception)_handler|call_break_hook|do_debug_exception|ret_from_exception",
+        "asserts for somebody, or reports the trap on machines other than x86",
     ),
     PassedOver(
         r"_*might_(?:sleep|resched|fault|lock\w*)|__schedule_bug|schedule_debug|debug_smp_processor_id|"
@@ -202,6 +230,54 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"complete(?:_all)?|queue_work\w*|"
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
+    ),
+    PassedOver(
+        r"v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
+        r"_?str(?:n?str|n?chr|nlen|im|replace|ncasecmp|casecmp|pbrk|spn|cspn|stra?rts_with|nchr|ndup\w*|s?cpy_pad)|"
+        r"(?:sized_)?strscpy\w*|read_word_at_a_time|simple_strto\w+|match_\w+",
+        "reads or writes text for somebody",
+    ),
+    PassedOver(
+        r"_*crc(?:\d|_)\w*|aes_\w+|sha\d\w*|chacha\w*|keccakf?\w*|blake2\w*|poly1305\w*|crypto_\w+|shash_\w+|"
+        r"skcipher_\w+|hash_(?:64|32|long)|jhash\w*|siphash\w*|lz4\w*|LZ4\w*|zlib_\w+|ZSTD_\w+",
+        "sums, ciphers or packs for somebody",
+    ),
+    PassedOver(
+        r"_*kobject_\w+|kobj_\w+|kset_\w+|_*klist_\w+|(?:get|put)_device(?:_parent)?|_*device_(?:add|del|initialize|"
+        r"register|unregister|find_child|for_each_child|link_\w+|create\w*|destroy)|sysfs_\w+|_*kernfs_\w+|"
+        r"internal_create_group|proc_(?:register|mkdir\w*|create\w*)|remove_proc_\w+|_*debugfs_\w+|"
+        r"bus_(?:add|remove)_\w+|add_device_randomness|cdev_\w+|class_(?:create|destroy)\w*|device_release_driver\w*",
+        "keeps the list of devices, and the files that show them, for everybody",
+    ),
+    PassedOver(
+        r"(?:try_to_)?del_timer\w*|lock_timer_base|_*timer_(?:delete|shutdown|reduce|setup)\w*|add_timer\w*|"
+        r"_*mod_(?:delayed_work|timer)\w*|h?rtimer_(?:start|cancel|try_to_cancel|init)\w*|_*cancel_(?:delayed_)?work\w*|"
+        r"drain_workqueue|destroy_workqueue|_*queue_(?:delayed_)?work\w*|insert_work|flush_delayed_work|"
+        r"start_flush_work|work_grab_pending|try_to_grab_pending|kthread_(?:stop|park|queue_work|cancel_\w+|flush_\w+)|"
+        r"call_rcu\w*|_*call_rcu\w*|_*srcu_\w+|cleanup_srcu_struct\w*|rcu_\w*nocb\w*|percpu_\w+|free_percpu|"
+        r"pcpu_\w+|task_work_\w+|irq_work_\w+|tasklet_\w+",
+        "timers, work and per-CPU memory of somebody",
+    ),
+    PassedOver(
+        r"iput|igrab|(?:drop|inc|clear|set)_nlink|dput|dget\w*|fast_dput|lockref_\w+|fput\w*|fget\w*|mntput\w*|mntget|"
+        r"path_(?:put|get)|_atomic_dec_and_lock\w*|ref_tracker_\w+|put_(?:pid|cred|cred_rcu|task_struct)|_*put_cred\w*|"
+        r"id[ar]_\w+|_*ida_\w+|module_put|try_module_get|(?:un)?lock_buffer|mark_buffer_dirty\w*|_*brelse|_*bforget|"
+        r"_*bread\w*|_*getblk\w*|(?:put|get)_bh",
+        "counts or looks up objects that everybody uses",
+    ),
+    PassedOver(
+        r"unlock_page|folio_unlock|_*page_cache_(?:get|add)_speculative|_*copy_page_(?:to|from)_iter\w*|"
+        r"_*copy_(?:to|from)_iter\w*|iov_iter_\w+|copy(?:in|out)\w*|v?memdup_user\w*|rhashtable_\w+|_*rht_\w+|"
+        r"rhltable_\w+|_*seqprop_\w+|_*virt_to_phys\w*|_*phys_addr\w*|_*virt_addr_valid|vmalloc_to_\w+|"
+        r"free_large_kmalloc\w*|_*alloc_frozen_pages\w*|v[mz]alloc\w*|_*vcalloc\w*|kvcalloc\w*|kcalloc\w*",
+        "moves, allocates, locks or finds for somebody",
+    ),
+    PassedOver(
+        r"_*skb_(?:put|pull|push|trim|unlink|release|copy|clone|dequeue|queue|peek|split|segment|checksum|datagram)\w*|"
+        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc)_skb\w*|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
+        r"usb_(?:submit|kill|poison|unlink|free|alloc)_urb|usb_start_wait_urb|usb_(?:bulk|control|interrupt)_msg\w*|"
+        r"usb_kill_anchored_urbs",
+        "a packet's or a request's memory: whose it is, is meant",
     ),
 )
 

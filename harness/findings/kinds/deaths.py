@@ -39,7 +39,7 @@ KINDS: tuple[Splat, ...] = (
         Severity.FATAL,
         starts(
             r"(?:BUG: )?[Uu]nable to handle (?:kernel )?(?:paging request|page fault|access to user memory)|"
-            r"BUG: unable to handle kernel (?!NULL)|kernel tried to execute NX-protected page"
+            r"BUG: unable to handle kernel(?: (?!NULL)|$)|kernel tried to execute NX-protected page"
         ),
         Key.INSTRUCTION,
         "the address may be small or wild for one and the same bug; NULL is kept apart because the kernel does",
@@ -77,10 +77,10 @@ KINDS: tuple[Splat, ...] = (
         "general-protection",
         "general protection fault",
         Severity.FATAL,
-        starts(rf"(?:Oops: )?general protection fault[^\[]{{0,120}}?{DIE_CODE}"),
+        starts(rf"(?:Oops: )?(?:segment-related )?general protection fault[^\[]{{0,120}}?{DIE_CODE}"),
         Key.INSTRUCTION,
         "6.10 on 'Oops: general protection fault, probably for non-canonical address …'",
-        leads=(b"general protection fault",),
+        leads=(b"general protection fault", b"segment-related gen"),
         words=(b"Oops",),
         is_death=True,
         continues=frozenset({"oops"}),
@@ -101,10 +101,10 @@ KINDS: tuple[Splat, ...] = (
         "divide-error",
         "divide error",
         Severity.FATAL,
-        starts(rf"(?:Oops: )?divide error{DIE_CODE}"),
+        starts(rf"(?:Oops: )?divide[ _]error{DIE_CODE}"),
         Key.INSTRUCTION,
         "a user-space division by zero is 'traps: … divide error ip:' and does not match",
-        leads=(b"divide error",),
+        leads=(b"divide error", b"divide_error"),
         words=(b"Oops",),
         is_death=True,
         continues=frozenset({"oops"}),

@@ -13,10 +13,10 @@ KINDS: tuple[Splat, ...] = (
         Severity.WARNING,
         starts(
             rf"WARNING: (?:CPU: \d{{1,5}} PID: \d{{1,10}} )?at {AT}(?: {FUNCTION}[+(]?|)|"
-            rf"WARNING: [\w./+-]{{1,200}}:\d{{1,7}} at (?P<function2>[A-Za-z_.$][\w.$]{{0,120}})[+(]"
+            r"WARNING: (?:\[.{1,200}\] )?[\w./+-]{1,200}:\d{1,7} at (?:(?P<function2>[A-Za-z_.$][\w.$]{0,120})[+(]|0x)"
         ),
         Key.INSTRUCTION,
-        "2.6.24 on; 3.11 adds CPU and PID, 6.17 turns file and function round",
+        "2.6.24 on; 3.11 adds CPU and PID, 6.17 turns file and function round, and tells the condition",
         words=(b"WARNING: ",),
     ),
     Splat(
@@ -32,6 +32,28 @@ KINDS: tuple[Splat, ...] = (
         "WARN_ON() said 'Badness in' in 2.6.0-2.6.17, 'BUG: warning at' in 2.6.18-20, 'BUG: at' in 2.6.21-23",
         leads=(b"Badness in ",),
         words=(b"BUG",),
+    ),
+    Splat(
+        "unwinder",
+        "kernel stack has a bad value",
+        Severity.WARNING,
+        starts(r"WARNING: kernel stack (?:regs|frame pointer) at .{1,100} has bad "),
+        Key.NONE,
+        "4.9 on: the unwinder of frame pointers met a value that is none; whose trace it was making says nothing",
+        words=(b"WARNING: ",),
+        needs_trace=False,
+        patience=4,
+    ),
+    Splat(
+        "netdevice-leak",
+        "network device is still in use",
+        Severity.ERROR,
+        starts(r"unregister_netdevice: waiting for .{1,40} to become free"),
+        Key.NONE,
+        "2.5 on: a reference was not given back, and the caller waits for ever",
+        leads=(b"unregister_netdevice: ",),
+        needs_trace=False,
+        patience=2,
     ),
     # --- hardware and leaks ------------------------------------------------------------------------------------------
     Splat(

@@ -22,7 +22,9 @@ KINDS: tuple[Splat, ...] = (
         "hung-task",
         "INFO: task hung",
         Severity.ERROR,
-        starts(r"INFO: task [^\n]{1,40}?:\d{1,10} (?:blocked|can't die) for more than \d{1,9} seconds"),
+        starts(
+            r"INFO: task [^\n]{1,40}?:\d{1,10} (?:blocked(?: in I/O wait)?|can't die) for more than \d{1,9} seconds"
+        ),
         Key.TRACE,
         "2.6.25 on; schedule() and the waiting primitives on top of the trace are the same for all",
         words=(b"INFO: ",),
