@@ -6,8 +6,8 @@
 The collections are not part of this repository; FOLDER is a copy that the reader has fetched. Formats:
 
 titled   One report a file, as pkg/report/testdata/linux/report of github.com/google/syzkaller has them: head lines
-         (comments; TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function), an empty line, the console, and
-         perhaps a line "REPORT:" with what is to be cut out of it, which is not read here. A file without TITLE is
+         (TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function; comments), an empty line, the console,
+         and perhaps a line "REPORT:" with what is to be cut out of it, which is not read here. A file without TITLE is
          clean: nothing in it is to be found.
 plain    A console a file (github.com/abrt/satyr tests/kerneloopses, github.com/abrt/abrt examples,
          github.com/kernelci/logspec tests/logs): each holds a report, but those whose names match --clean.

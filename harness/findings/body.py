@@ -130,6 +130,11 @@ BODY: tuple[BodyPart, ...] = (
         "slab objects and the memory around an address",
     ),
     BodyPart(
+        (r"comm \"|hex dump |backtrace|(?:[0-9a-f]{2} ){8,32}",),
+        frozenset({"memory-leak"}),
+        "kmemleak's object",
+    ),
+    BodyPart(
         (
             r"rcu: |\d+-[.!?]{1,4}|\(detected by|\(t=|\t?\d+: \(|task:|Tasks blocked|Sending NMI|NMI backtrace|"
             r"\"echo 0|"

@@ -65,7 +65,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         "lockdep's own code",
     ),
     PassedOver(
-        r"_*kasan_\w+|__asan_\w+|kmsan_\w+|__msan_\w+|kcsan_\w+|__tsan_\w+|kfence_\w+|__kfence\w*|__ubsan_\w+|"
+        r"create_object|kmemleak_\w+|_*kasan_\w+|__asan_\w+|kmsan_\w+|__msan_\w+|kcsan_\w+|__tsan_\w+|kfence_\w+|__kfence\w*|__ubsan_\w+|"
         r"ubsan_\w+|"
         r"check_memory_region\w*|check_region_inline|print_(?:report|address_description|error_description)|"
         r"handle_overflow|val_to_string|describe_\w+|end_report",
@@ -101,7 +101,7 @@ PLUMBING: tuple[PassedOver, ...] = (
     PassedOver(
         r"_*might_(?:sleep|resched|fault|lock\w*)|__schedule_bug|schedule_debug|debug_smp_processor_id|"
         r"check_preemption_disabled|"
-        r"__this_cpu_preempt_check|spin_(?:bug|dump)|do_raw_spin_\w+|_raw_spin_\w+bug|rwlock_bug|_debug_\w+|"
+        r"__this_cpu_preempt_check|spin_(?:bug|dump)|do_raw_(?:spin|read|write)_\w+|_raw_spin_\w+bug|rwlock_bug|_debug_\w+|"
         r"__spin_lock_debug",
         "the check that found the wrong context or the wrong lock",
     ),
@@ -154,7 +154,8 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
     PassedOver(
         r"_*(?:raw_)*(?:native_)?(?:queued_|ticket_)?(?:spin|read|write|mcs_spin|rw)_?(?:un)?(?:try)?(?:lock|"
         r"unlock)\w*|"
-        r"_*mutex_(?:lock|unlock|trylock|optimistic_spin|spin_on_owner)\w*|_*(?:down|up)(?:_(?:read|write|"
+        r"_*mutex_(?:lock|unlock|trylock|optimistic_spin|spin_on_owner|add_waiter|remove_waiter)\w*|debug_mutex_\w+|ldsem_\w+|"
+        r"_*task_rq_lock|rq_lock\w*|release_sock|_*(?:down|up)(?:_(?:read|write|"
         r"interruptible|killable|trylock|timeout|failed))*|"
         r"rwsem_\w+|__rwsem_\w+|call_rwsem_\w+|_*rt_mutex_\w+|percpu_(?:down|up)_\w+|_*rt_(?:spin|read|"
         r"write)_\w+|osq_lock|"
@@ -171,7 +172,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"out_of_line_wait_on_bit\w*|"
         r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
         r"do_wait_for_common|__switch_to|thread_return|process_timeout|context_switch|"
-        r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
+        r"folio_wait_\w+|wake_up_page_bit|folio_wake\w*|_*filemap_fdatawait\w*|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
         r"__synchronize_srcu|_?synchronize_rcu_expedited|"
         r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"
         r"do_nanosleep|yield|sys_sched_yield|do_sched_yield",
@@ -189,7 +190,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
-        r"_?_?kmem_cache_(?:alloc|free)\w*|_?_?k[mzc]alloc\w*|kfree\w*|__kfree\w*|kzfree|_?_?kmalloc\w*|"
+        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|_*list_lru_init\w*|"
         r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
         r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
         r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
@@ -232,25 +233,26 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "wakes somebody or starts a timer",
     ),
     PassedOver(
-        r"v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
+        r"print_hex_dump\w*|va_format|_*dev_v?printk\w*|_dev_(?:err|warn|info)|v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
         r"_?str(?:n?str|n?chr|nlen|im|replace|ncasecmp|casecmp|pbrk|spn|cspn|stra?rts_with|nchr|ndup\w*|s?cpy_pad)|"
         r"(?:sized_)?strscpy\w*|read_word_at_a_time|simple_strto\w+|match_\w+",
         "reads or writes text for somebody",
     ),
     PassedOver(
-        r"_*crc(?:\d|_)\w*|aes_\w+|sha\d\w*|chacha\w*|keccakf?\w*|blake2\w*|poly1305\w*|crypto_\w+|shash_\w+|"
+        r"_*crc(?:\d|_)\w*|aes_\w+|aes\w*_(?:en|de)crypt|sha\d\w*|chacha\w*|keccakf?\w*|blake2\w*|poly1305\w*|crypto_\w+|shash_\w+|"
         r"skcipher_\w+|hash_(?:64|32|long)|jhash\w*|siphash\w*|lz4\w*|LZ4\w*|zlib_\w+|ZSTD_\w+",
         "sums, ciphers or packs for somebody",
     ),
     PassedOver(
         r"_*kobject_\w+|kobj_\w+|kset_\w+|_*klist_\w+|(?:get|put)_device(?:_parent)?|_*device_(?:add|del|initialize|"
-        r"register|unregister|find_child|for_each_child|link_\w+|create\w*|destroy)|sysfs_\w+|_*kernfs_\w+|"
+        r"register|unregister|find_child|for_each_child|link_\w+|create\w*|destroy)|sysfs_\w+|_*kernfs_(?:remove|find|get|put|new|add|link|unlink|name|path|activate|drain|create)\w*|"
         r"internal_create_group|proc_(?:register|mkdir\w*|create\w*)|remove_proc_\w+|_*debugfs_\w+|"
-        r"bus_(?:add|remove)_\w+|add_device_randomness|cdev_\w+|class_(?:create|destroy)\w*|device_release_driver\w*",
+        r"remove_files|create_files|dpm_sysfs_\w+|device_remove_\w+|devres_\w+|add_uevent_var|rollback_registered\w*|"
+        r"unregister_netdev\w*|bus_(?:add|remove)_\w+|add_device_randomness|cdev_\w+|class_(?:create|destroy)\w*|device_release_driver\w*",
         "keeps the list of devices, and the files that show them, for everybody",
     ),
     PassedOver(
-        r"(?:try_to_)?del_timer\w*|lock_timer_base|_*timer_(?:delete|shutdown|reduce|setup)\w*|add_timer\w*|"
+        r"_*(?:try_to_)?del_timer\w*|lock_timer_base|_*timer_(?:delete|shutdown|reduce|setup)\w*|add_timer\w*|"
         r"_*mod_(?:delayed_work|timer)\w*|h?rtimer_(?:start|cancel|try_to_cancel|init)\w*|_*cancel_(?:delayed_)?work\w*|"
         r"drain_workqueue|destroy_workqueue|_*queue_(?:delayed_)?work\w*|insert_work|flush_delayed_work|"
         r"start_flush_work|work_grab_pending|try_to_grab_pending|kthread_(?:stop|park|queue_work|cancel_\w+|flush_\w+)|"
@@ -267,14 +269,14 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
     ),
     PassedOver(
         r"unlock_page|folio_unlock|_*page_cache_(?:get|add)_speculative|_*copy_page_(?:to|from)_iter\w*|"
-        r"_*copy_(?:to|from)_iter\w*|iov_iter_\w+|copy(?:in|out)\w*|v?memdup_user\w*|rhashtable_\w+|_*rht_\w+|"
+        r"(?:simple_)?_*copy_(?:to|from)_iter\w*|_*(?:raw_)?(?:read|write)[bwlq]|io(?:read|write)\d+\w*|(?:in|out)[bwl]|iov_iter_\w+|copy(?:in|out)\w*|v?memdup_user\w*|rhashtable_\w+|_*rht_\w+|"
         r"rhltable_\w+|_*seqprop_\w+|_*virt_to_phys\w*|_*phys_addr\w*|_*virt_addr_valid|vmalloc_to_\w+|"
         r"free_large_kmalloc\w*|_*alloc_frozen_pages\w*|v[mz]alloc\w*|_*vcalloc\w*|kvcalloc\w*|kcalloc\w*",
         "moves, allocates, locks or finds for somebody",
     ),
     PassedOver(
         r"_*skb_(?:put|pull|push|trim|unlink|release|copy|clone|dequeue|queue|peek|split|segment|checksum|datagram)\w*|"
-        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc)_skb\w*|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
+        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc)_skb\w*|sk_skb_reason_drop|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
         r"usb_(?:submit|kill|poison|unlink|free|alloc)_urb|usb_start_wait_urb|usb_(?:bulk|control|interrupt)_msg\w*|"
         r"usb_kill_anchored_urbs",
         "a packet's or a request's memory: whose it is, is meant",
@@ -327,6 +329,8 @@ _NAME = r"(?<![\w.$])[A-Za-z_.$][\w.$]{0,200}"
 #   <ffffffff80131d4e>{__might_sleep+173}       x86-64 2.5 to 2.6.18, several on a line
 #   [<ffffffff8110b2a5>] ? foo+0x12/0x34 [mod]  2.6.19 to 4.10
 #   foo+0x12/0x34                               4.11 on
+#   [c00000000287] [c0000000028] foo+0x12/0x34  PowerPC
+#   bar from foo+0x12/0x34                      ARM
 _ENTRY = re.compile(
     rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
     rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
@@ -336,7 +340,8 @@ _ENTRY = re.compile(
 _AT_START = re.compile(r"\+0x0+/0x$|\+0$")
 _ENTRY_LINE = re.compile(
     rf"(?:(?:Call Trace|Trace): ?)?(?:<[#A-Z]{{1,16}}> {{0,4}}|#\d{{1,3}} )?(?:\? {{0,4}})?"
-    rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
+    rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|\[[0-9a-f]{{8,16}}\] \[[0-9a-f]{{8,16}}\] |"
+    rf"(?:{_NAME} from )?{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
 )
 
 
@@ -362,7 +367,7 @@ def entries(message: str, resolve: Resolve | None = None) -> Iterator[Frame | No
 
 
 _COUNTER = re.compile(
-    r"(?:RIP|EIP|IP|EIP is at|RIP is at|NIP|PC is at|pc ?:)(?: |:|$)(?:\s{0,4}00(?!33|23|73|1b|2b)[0-9a-f]{2}:)?"
+    r"(?:RIP|EIP|IP|EIP is at|RIP is at|NIP|PC is at|pc ?:|epc ?:)(?: |:|$)(?:\s{0,4}00(?!33|23|73|1b|2b)[0-9a-f]{2}:)?"
 )
 
 
@@ -381,10 +386,15 @@ def is_program_counter(message: str) -> bool:
     return found is not None and not re.match(r"\s{0,4}00(?:33|23|73|1b|2b):", message[found.end() :])
 
 
-def key_function(candidates: Iterable[str]) -> str | None:
-    """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing."""
+def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None = None) -> str | None:
+    """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing.
+
+    ``names_itself``: helpers that do name a report of this kind.
+    """
     helper: str | None = None
     for function in candidates:
+        if names_itself is not None and names_itself.fullmatch(function):
+            return function
         if is_plumbing(function):
             continue
         if not is_shared_helper(function):

@@ -16,6 +16,7 @@ from harness.findings.frames import (
     is_entry_line,
     is_plumbing,
     is_program_counter,
+    is_shared_helper,
     key_function,
     program_counter,
 )
@@ -33,6 +34,9 @@ MAX_TITLE = 160
 
 _PATIENCE_AFTER_TRACE = 8
 """Foreign lines in a row after a call trace: old kernels print no end, and a second CPU may write in between."""
+_PATIENCE_UNNAMED = 60
+"""... and as long as a report that needs a trace has told no function that could name it: other CPUs and programs can
+write much in between, and only lines that look like its own are taken."""
 _LINGER = 4
 """Foreign lines for which a finished report still waits for the panic that it causes ..."""
 _LINGER_DEATH = 40
@@ -45,6 +49,7 @@ _OTHER_TRACE = re.compile(
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
 _LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
@@ -75,6 +80,8 @@ class Report:
         self.trace_seen = False
         self.address_seen = False
         self.counter_seen = False
+        self.named = False
+        """A line of its trace names a function that is neither plumbing nor a shared helper."""
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
@@ -134,6 +141,8 @@ class Report:
             return _PATIENCE_AFTER_TRACE
         if self.ended:
             return _LINGER_DEATH if self.dies else _LINGER
+        if self.splat.needs_trace and not self.splat.confirm and not self.named:
+            return _PATIENCE_UNNAMED
         if self.dies:
             return _LINGER_DEATH if self.trace_seen else self.splat.patience
         if self.trace_seen and self.splat.ends is None and not self.splat.other_cpus:
@@ -174,6 +183,9 @@ class Report:
             self.places.append(("pc", counter))
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
+        if (link := _LINK.match(message)) is not None:
+            self.places.append(("stack", Frame(bare_name(link[1]), True)))
+            return True
         if resolve is not None and (stack := _STACK.match(message)) is not None:
             name = resolve(int(stack[1], 16))
             if name is not None:
@@ -202,7 +214,10 @@ class Report:
         for frame in entries(message, resolve):
             if frame is None:
                 self.address_seen = True
-            elif self.in_trace and len(self.places) < 4 * MAX_FRAMES:
+                continue
+            if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
+                self.named = self.named or frame.trusted
+            if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
                 # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
@@ -324,7 +339,7 @@ class Report:
 
     def finding(self) -> Finding:
         splat = self.splat
-        function = key_function(self._candidates())
+        function = key_function(self._candidates(), splat.names_itself)
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
         while frames and is_plumbing(frames[0]):
             frames = frames[1:]

@@ -66,6 +66,8 @@ class Splat:
     """Other CPUs print their backtraces into it, under their own caller id."""
     says: tuple[tuple[re.Pattern[str], str], ...] = ()
     """Beginnings of later lines that say better than the header what happened, and what ``title`` takes for it."""
+    names_itself: re.Pattern[str] | None = None
+    """Shared helpers that do name a report of this kind: what they wait for is the bug, whoever waits."""
     spelled: Mapping[str, str] = field(default_factory=dict)
     """What the header calls a function, where that is not the name by which it goes in titles of this kind."""
 

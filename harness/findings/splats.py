@@ -73,6 +73,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
     PanicAfter(
         re.compile(r"(?:\S+: )?panic_on_warn set|kernel: panic_on_warn"), None, "every reporter looks at panic_on_warn"
     ),
+    PanicAfter(
+        re.compile(r"scheduling while atomic"), frozenset({"atomic-schedule"}), "panic_on_warn, in words of its own"
+    ),
     PanicAfter(re.compile(r"softlockup: hung tasks"), frozenset({"soft-lockup"}), "softlockup_panic=1"),
     PanicAfter(re.compile(r"hung_task: blocked tasks"), frozenset({"hung-task"}), "hung_task_panic=1"),
     PanicAfter(re.compile(r"RCU Stall"), frozenset({"rcu-stall"}), "panic_on_rcu_stall=1"),

@@ -78,7 +78,7 @@ KINDS: tuple[Splat, ...] = (
         leads=(b"unreferenced object", b"kmemleak: "),
         words=(b"BUG",),
         continues=frozenset({"memory-leak"}),
-        patience=4,
+        patience=12,
     ),
     Splat(
         "memory-leak",
