@@ -34,7 +34,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"print_context_stack|"
         r"dump_trace|show_fault_oops|__dump_\w+|nmi_(?:cpu_backtrace|trigger_cpumask_backtrace)\w*|"
         r"arch_trigger_\w+backtrace\w*|trigger_(?:all_cpu|single_cpu)_backtrace|rcu_dump_cpu_stacks|"
-        r"sched_show_task|nmi_raise_cpu_backtrace",
+        r"_?sched_show_task|nmi_raise_cpu_backtrace",
         "prints the trace",
     ),
     PassedOver(
@@ -44,7 +44,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"invalid_op|die\w*|__die\w*|"
         r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
         r"__bad_area\w*|bad_area\w*|"
-        r"page_fault_oops|kernelmode_fixup_or_oops|(?:__)?do_page_fault|do_user_addr_fault|do_kern_addr_fault|"
+        r"page_fault_oops|__panic|panic_saved_regs|panic_bad_stack|kernelmode_fixup_or_oops|(?:__)?do_page_fault|do_user_addr_fault|do_kern_addr_fault|"
         r"page_fault|async_page_fault|general_protection|do_general_protection|do_divide_error|divide_error|"
         r"error_code|error_exit|error_entry|"
         r"do_int3|int3|double_fault|do_double_fault|nmi|do_nmi|default_do_nmi|end_repeat_nmi|nmi_handle|"
@@ -72,7 +72,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         "a memory debugger's own code",
     ),
     PassedOver(
-        r"__sanitizer_\w+|sanitizer_cov_\w+|write_comp_data|check_kcov_mode|canonicalize_ip|msan_get_shadow\w*|"
+        r"__hwasan_\w+|preempt_count_(?:add|sub)|rcu_is_watching|__sanitizer_\w+|sanitizer_cov_\w+|write_comp_data|check_kcov_mode|canonicalize_ip|msan_get_shadow\w*|"
         r"__fentry__|__x86_(?:indirect_thunk|indirect_call|return_thunk)\w*|(?:srso|retbleed|zen)_\w*(?:thunk|untrain)\w*|"
         r"_*mcount\w*",
         "what the compiler puts into every function",
@@ -161,7 +161,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"write)_\w+|osq_lock|"
         r"pv_(?:queued_spin|wait|kick)\w*|__pv_queued_\w+|bit_spin_\w+|lock_page\w*|__lock_page\w*|"
         r"folio_lock\w*|__folio_lock\w*|"
-        r"lock_sock\w*|__lock_sock|console_(?:un)?lock|rcu_read_(?:un)?lock\w*|__rcu_read_(?:un)?lock|"
+        r"lock_sock\w*|__lock_sock|_*down_trylock_console_sem|console_(?:un)?lock|rcu_read_(?:un)?lock\w*|__rcu_read_(?:un)?lock|"
         r"local_bh_\w+|__local_bh_\w+|seq\w+_(?:begin|retry)",
         "a lock is taken for somebody",
     ),
@@ -190,7 +190,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
-        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|_*list_lru_init\w*|"
+        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
         r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
         r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
         r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
@@ -227,7 +227,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "waits for other CPUs, for hardware or for the console",
     ),
     PassedOver(
-        r"(?:get|put)_task_\w+|_?_?wake_up\w*|try_to_wake_up|default_wake_function|autoremove_wake_function|"
+        r"(?:get|put)_task_\w+|_*wake_up(?!_new_task)\w*|try_to_wake_up|default_wake_function|autoremove_wake_function|"
         r"complete(?:_all)?|queue_work\w*|"
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
@@ -276,7 +276,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
     ),
     PassedOver(
         r"_*skb_(?:put|pull|push|trim|unlink|release|copy|clone|dequeue|queue|peek|split|segment|checksum|datagram)\w*|"
-        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc)_skb\w*|sk_skb_reason_drop|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
+        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc|(?:dev|netdev|napi)_alloc|dev_kfree)_skb\w*|sk_skb_reason_drop|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
         r"usb_(?:submit|kill|poison|unlink|free|alloc)_urb|usb_start_wait_urb|usb_(?:bulk|control|interrupt)_msg\w*|"
         r"usb_kill_anchored_urbs",
         "a packet's or a request's memory: whose it is, is meant",
@@ -387,7 +387,8 @@ def is_program_counter(message: str) -> bool:
 
 
 def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None = None) -> str | None:
-    """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing.
+    """Return the first function that is neither plumbing nor a shared helper nor where any job begins, else the first
+    that is no plumbing.
 
     ``names_itself``: helpers that do name a report of this kind.
     """
@@ -397,7 +398,7 @@ def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None
             return function
         if is_plumbing(function):
             continue
-        if not is_shared_helper(function):
+        if not (is_shared_helper(function) or is_entry_code(function)):
             return function
         helper = helper or function
     return helper

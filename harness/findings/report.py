@@ -44,7 +44,8 @@ _LINGER_DEATH = 40
 
 _TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|[Bb]acktrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
-    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
+    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|"
+    r"Last potentially|Preemption disabled at|"
     r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
@@ -71,6 +72,8 @@ class Report:
         self.last_line = line.number
         self.lines: list[Line] = [*preamble, line][:MAX_LINES]
         self.joined: set[str] = set()
+        self.counted = _DIE_COUNT.search(line.message) is not None
+        """die() was entered: what it prints with the next number is another report."""
         self.foreign: list[Line] = []
         self.foreign_count = 0
         self.places: list[tuple[str, Frame]] = []
@@ -104,6 +107,7 @@ class Report:
         """Take a line that is known to belong to the report."""
         if kind is not None:
             self.joined.add(kind)
+            self.counted = self.counted or _DIE_COUNT.search(line.message) is not None
             if kind in DEATHS:
                 self.severity = Severity.FATAL
         self.foreign_count = 0
@@ -240,7 +244,7 @@ class Report:
         """Whether a header is only this report's next line."""
         if self.trace_seen or self.ended or splat.kind not in self.splat.continues or splat.kind in self.joined:
             return False
-        return not (_DIE_COUNT.search(message) and self.joined & DEATHS - {"bug"})
+        return not (self.counted and _DIE_COUNT.search(message))
 
     @property
     def dies(self) -> bool:

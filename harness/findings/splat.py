@@ -66,6 +66,10 @@ class Splat:
     """Other CPUs print their backtraces into it, under their own caller id."""
     says: tuple[tuple[re.Pattern[str], str], ...] = ()
     """Beginnings of later lines that say better than the header what happened, and what ``title`` takes for it."""
+    alone: bool = False
+    """A line without more: it does not end a report that is open, and what follows does not belong to it."""
+    inside: bool = False
+    """A line from the middle of a report: it begins one, which is corrupted, only where none is open."""
     names_itself: re.Pattern[str] | None = None
     """Shared helpers that do name a report of this kind: what they wait for is the bug, whoever waits."""
     spelled: Mapping[str, str] = field(default_factory=dict)

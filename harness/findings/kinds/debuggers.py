@@ -117,6 +117,5 @@ KINDS: tuple[Splat, ...] = (
         leads=(b"ODEBUG: ",),
         continues=TRAPS,
         refines=frozenset({"bug", "warning"}),
-        needs_trace=False,
     ),
 )

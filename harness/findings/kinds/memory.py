@@ -38,7 +38,7 @@ KINDS: tuple[Splat, ...] = (
         "3.4 on; found at exit of the process, no trace",
         words=(b"BUG",),
         needs_trace=False,
-        patience=3,
+        alone=True,
     ),
     Splat(
         "page-table-leak",
@@ -49,7 +49,7 @@ KINDS: tuple[Splat, ...] = (
         "3.x on; found at exit of the process, no trace",
         words=(b"BUG",),
         needs_trace=False,
-        patience=3,
+        alone=True,
     ),
     Splat(
         "bad-swap-entry",
@@ -63,7 +63,7 @@ KINDS: tuple[Splat, ...] = (
         "the check prints its own name, or what it calls itself, and no trace",
         words=(b"d swap ", b"swap entry overflow"),
         needs_trace=False,
-        patience=3,
+        alone=True,
         # What 2.5 to 4.x print for the former is no function's name; later ones print __func__.
         spelled={
             "swap_info_get": "swap_free",
@@ -82,7 +82,7 @@ KINDS: tuple[Splat, ...] = (
         "pmd_ERROR() and its like, all eras: an entry of a page table that points nowhere; no trace",
         words=(b": bad p",),
         needs_trace=False,
-        patience=3,
+        alone=True,
     ),
     Splat(
         "slab-corruption",
@@ -108,6 +108,17 @@ KINDS: tuple[Splat, ...] = (
         ),
         words=(b"BUG",),
         continues=frozenset({"bug", "invalid-opcode"}),
+        patience=40,
+    ),
+    Splat(
+        "slab-corruption",
+        "slab corruption",
+        Severity.ERROR,
+        starts(r"INFO: (?:Allocated|Freed) in [A-Za-z_]"),
+        Key.NONE,
+        "SLUB's report, of which the beginning was lost: the traces in it are those of the object's owners",
+        words=(b"INFO: ",),
+        inside=True,
         patience=40,
     ),
     Splat(

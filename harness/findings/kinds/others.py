@@ -42,7 +42,7 @@ KINDS: tuple[Splat, ...] = (
         "4.9 on: the unwinder of frame pointers met a value that is none; whose trace it was making says nothing",
         words=(b"WARNING: ",),
         needs_trace=False,
-        patience=4,
+        alone=True,
     ),
     Splat(
         "netdevice-leak",
@@ -53,7 +53,7 @@ KINDS: tuple[Splat, ...] = (
         "2.5 on: a reference was not given back, and the caller waits for ever",
         leads=(b"unregister_netdevice: ",),
         needs_trace=False,
-        patience=2,
+        alone=True,
     ),
     # --- hardware and leaks ------------------------------------------------------------------------------------------
     Splat(

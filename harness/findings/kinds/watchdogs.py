@@ -28,7 +28,7 @@ KINDS: tuple[Splat, ...] = (
         Key.TRACE,
         "2.6.25 on; schedule() and the waiting primitives on top of the trace are the same for all",
         words=(b"INFO: ",),
-        names_itself=starts(r"_*synchronize_(?:rcu|sched|srcu|rcu_bh|rcu_tasks)(?:_expedited)?|_?rcu_barrier\w*"),
+        names_itself=starts(r"_*synchronize_(?:rcu|sched|srcu|rcu_bh|rcu_tasks)(?:_expedited)?"),
     ),
     Splat(
         "workqueue-leak",
