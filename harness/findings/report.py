@@ -13,6 +13,7 @@ from harness.findings.frames import (
     Resolve,
     bare_name,
     entries,
+    is_entry_code,
     is_entry_line,
     is_plumbing,
     is_program_counter,
@@ -50,6 +51,11 @@ _OTHER_TRACE = re.compile(
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_TIME = re.compile(r"(?:<\d{1,3}>)?\[ {0,12}(\d{1,8}\.\d{1,9})[\]@]")
+_TASK = re.compile(r"(?:WARNING: )?(?:CPU: \d{1,5} )?(?:UID: \d{1,10} )?P(?:ID|id): (\d{1,10})\b")
+_DROPPED = re.compile(r"\*\* \d{1,9} printk messages dropped")
+_BACKWARDS = 1.0
+"""Seconds by which lines of one report may be out of order: CPUs stamp their lines before they have the console."""
 _LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
 _LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
@@ -85,12 +91,19 @@ class Report:
         self.counter_seen = False
         self.named = False
         """A line of its trace names a function that is neither plumbing nor a shared helper."""
+        self.rooted = False
+        """Its trace goes back to where the job began: it is whole, whatever it names."""
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
-        """A panic that only ever follows an oops, and no oops was on the console."""
+        """A panic that only ever follows an oops, and no oops was on the console; or a report without beginning."""
+        self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
+        """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
+        self.time: float | None = None
+        self.task: str | None = None
+        self._look_for_tears(line)
         self.over = False
 
     def resolve_header(self, resolve: Resolve | None) -> None:
@@ -110,12 +123,25 @@ class Report:
             self.counted = self.counted or _DIE_COUNT.search(line.message) is not None
             if kind in DEATHS:
                 self.severity = Severity.FATAL
+        self._look_for_tears(line)
         self.foreign_count = 0
         for foreign in self.foreign:
             self._keep(foreign)
         self.foreign.clear()
         self._keep(line)
         self.last_line = line.number
+
+    def _look_for_tears(self, line: Line) -> None:
+        """Note what a line tells of whether the report is one piece, for as long as it goes on."""
+        if self.ended or self.panicked:
+            return
+        if (stamp := _TIME.match(line.text)) is not None:
+            time = float(stamp[1])
+            self.torn = self.torn or (self.time is not None and time < self.time - _BACKWARDS)
+            self.time = time
+        if not self.splat.other_cpus and not self.trace_seen and (task := _TASK.match(line.message)) is not None:
+            self.torn = self.torn or (self.task is not None and task[1] != self.task)
+            self.task = task[1]
 
     def _keep(self, line: Line) -> None:
         if len(self.lines) < MAX_LINES and (not self.lines or self.lines[-1].number != line.number):
@@ -129,6 +155,8 @@ class Report:
         message = line.message
         if not message:
             return
+        if _DROPPED.match(message) and not self.named and not self.ended:
+            self.torn = self.torn or self.splat.needs_trace
         if not opens_next and self._belongs(message, resolve):
             self.join(line, None)
         else:
@@ -219,6 +247,7 @@ class Report:
             if frame is None:
                 self.address_seen = True
                 continue
+            self.rooted = self.rooted or is_entry_code(frame.function)
             if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
                 self.named = self.named or frame.trusted
             if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
@@ -358,6 +387,10 @@ class Report:
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.address_seen):
+            # The trace was cut before it came to a function that could name the report. What the header or the
+            # instruction pointer named still holds.
+            has_trace = function is not None and not is_shared_helper(function)
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
@@ -369,7 +402,7 @@ class Report:
             first_line=self.first_line,
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
-            corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
+            corrupted=self.cause_lost or self.torn or (splat.needs_trace and not has_trace),
             frames=tuple(frames[:MAX_FRAMES]),
             signature=signature_of(splat.kind, function, frames, title[:MAX_TITLE], aliases),
             also=also_seen_as(head, name),

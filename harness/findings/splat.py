@@ -33,7 +33,8 @@ class Splat:
     """One kind of report.
 
     ``header`` begins it; groups: ``function`` (``function2`` …: key function named by the header),
-    ``other`` (a second function of equal rank, also in the title), ``file`` (named in
+    ``other`` (a second function of equal rank, also in the title), ``lost`` (what every
+    kernel prints there is missing), ``file`` (named in
     the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for those who
     can resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words``
     literals one of which it holds anywhere. Every header needs one or the other: lines without any are skipped unread,

@@ -128,9 +128,9 @@ PREAMBLES: tuple[Preamble, ...] = (
     ),
 )
 
-CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: ")
+CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: |Linux version \d\.\d")
 """A key of SysRq was pressed, or the harness adds what it saw itself: the traces that follow were asked for and belong
-to no report."""
+to no report. Or a kernel starts."""
 
 END_TRACE = re.compile(r"---\[ end trace [0-9a-f]{1,16} \]---")
 END_PANIC = re.compile(r"---\[ end Kernel panic|Rebooting in \d{1,6} seconds")

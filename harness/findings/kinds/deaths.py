@@ -39,7 +39,7 @@ KINDS: tuple[Splat, ...] = (
         Severity.FATAL,
         starts(
             r"(?:BUG: )?[Uu]nable to handle (?:kernel )?(?:paging request|page fault|access to user memory)|"
-            r"BUG: unable to handle kernel(?: (?!NULL)|$)|kernel tried to execute NX-protected page"
+            r"BUG: unable to handle kernel(?: (?!NULL)|(?P<lost>)$)|kernel tried to execute NX-protected page"
         ),
         Key.INSTRUCTION,
         "the address may be small or wild for one and the same bug; NULL is kept apart because the kernel does",

@@ -11,7 +11,7 @@ KINDS: tuple[Splat, ...] = (
         "kasan",
         "KASAN: {what}",
         Severity.ERROR,
-        starts(rf"BUG: KASAN: (?P<what>[a-z][\w -]{{1,60}}?) (?:in|on address) (?:{FUNCTION}[+( ]|)"),
+        starts(rf"BUG: KASAN: (?P<what>[a-z][\w -]{{1,60}}?) (?:on address|in(?: {FUNCTION}[+( ]|(?P<lost>)$))"),
         Key.INSTRUCTION,
         "the header names the accessing function; for memcpy() and the like the caller in the trace is meant",
         words=(b"BUG",),
