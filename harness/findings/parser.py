@@ -211,8 +211,14 @@ class ConsoleParser:
 
     def _header_line(self, line: Line, splat: Splat, match: re.Match[str]) -> None:
         report = self._report_of(line)
+        if splat.alone:
+            self._finish(Report(splat, match, line, []))
+            return
         if report is not None and splat.ends is None and line.text == report.lines[-1].text:
             report.join(line, None)  # the same line from two consoles
+            return
+        if splat.inside and report is not None:
+            self._plain_line(line)
             return
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
@@ -241,7 +247,7 @@ class ConsoleParser:
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
         report.cuts_in, report.mixed = cuts_in, mixed
-        report.cause_lost = self._lacks_its_cause(splat, line, bool(preamble))
+        report.cause_lost = splat.inside or self._lacks_its_cause(splat, line, bool(preamble))
         self._open.append(report)
         self._preamble.clear()
 
@@ -305,7 +311,8 @@ class ConsoleParser:
         return next((report for report in self._open if report.caller == line.caller), None)
 
     def _finish(self, report: Report) -> None:
-        self._open.remove(report)
+        if report in self._open:
+            self._open.remove(report)
         if not report.is_believed():
             return
         finding = report.finding(report.is_cut)
