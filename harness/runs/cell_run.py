@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.findings.parser import parse_console
+from harness.findings.parser import folded, parse_console
 from harness.findings.silent_death import silent_death
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
@@ -74,9 +74,9 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     console = _read(result.console_path)
     report = parse_report(_read(result.report_path), task.cell.stressor)
     names = partial(_function_at, task.vmlinux)
-    reported = parse_console(console, names)
+    reported = folded(parse_console(console, names))
     if result.kernel_log_path:
-        reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
+        reported = with_kernel_log(reported, folded(parse_console(_read(result.kernel_log_path), names)))
     findings = (*reported, *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
