@@ -245,6 +245,24 @@ class CellRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CellUse:
+    """A booted cell in a run. ``series`` is its name, ``asked`` the series as the run was asked for it; times are
+    seconds since the epoch: of the run's beginning, and when the cell was booted to its end."""
+
+    run: str
+    series: str
+    asked: str
+    tree: str
+    patches: int
+    stressor: str
+    cell: str
+    reused: bool
+    started: float
+    finished: float
+    own_lines: dict[int, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class CellContext:
     """Where a cell stands that is read back: ``series`` as the run was asked for it ("": in no run), ``own`` the places
     of findings that lines of the series printed."""
@@ -473,7 +491,7 @@ class Store:
         results = self._cells([row["cell"] for row in rows if row["cell"]])
         cells = []
         for row in rows:
-            own = {int(place): (int(p), str(line)) for place, (p, line) in json.loads(row["own_lines"]).items()}
+            own = _own_lines(row["own_lines"])
             outcome = Outcome(row["outcome"])
             # A later run may have finished the cell: what failed here stays a failure of this run.
             booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
@@ -656,6 +674,47 @@ class Store:
         kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
         return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
 
+    def cell_uses(self) -> list[CellUse]:
+        """Every booted cell of every run, oldest run first; a cell that several runs have stands there for each."""
+        query = (
+            sa.select(
+                _run_cells.c.run, _runs.c.series, _runs.c.arguments, _run_cells.c.tree, _run_cells.c.patches,
+                _run_cells.c.stressor, _run_cells.c.cell, _run_cells.c.reused, _runs.c.started, _cells.c.finished,
+                _run_cells.c.own_lines,
+            )
+            .join(_runs, _runs.c.id == _run_cells.c.run)
+            .join(_cells, _cells.c.key == _run_cells.c.cell)
+            .where(_run_cells.c.outcome.not_in([Outcome.HARNESS_FAILURE.value, Outcome.BLOCKED.value]))
+            .order_by(_runs.c.started)
+        )  # fmt: skip
+        asked: dict[str, str] = {}
+        with self._read() as connection:
+            uses = []
+            for row in connection.execute(query):
+                if row.run not in asked:
+                    asked[row.run] = _asked_series(row.series, row.arguments)
+                own = _own_lines(row.own_lines) if row.own_lines != "{}" else {}
+                uses.append(
+                    CellUse(
+                        row.run, row.series, asked[row.run], row.tree, row.patches, row.stressor, row.cell, row.reused,
+                        row.started, row.finished, own,
+                    )
+                )  # fmt: skip
+            return uses
+
+    def findings_of_cells(self, lines: bool) -> dict[str, tuple[str, tuple[Finding, ...]]]:
+        """(Accelerator, findings) of every cell that has findings, by key, as they were judged when it ran; without
+        their lines, unless ``lines``, and without their source."""
+        columns = [column for column in _findings.c if column.name != "source" and (lines or column.name != "lines")]
+        query = sa.select(*columns, _cells.c.spec).join(_cells, _cells.c.key == _findings.c.cell)
+        found: dict[str, tuple[str, list[Finding]]] = {}
+        with self._read() as connection:
+            for row in connection.execute(query.order_by(_findings.c.cell, _findings.c.place)):
+                if row.cell not in found:
+                    found[row.cell] = (str(json.loads(row.spec)["accelerator"]), [])
+                found[row.cell][1].append(_finding(row))
+        return {key: (accelerator, tuple(findings)) for key, (accelerator, findings) in found.items()}
+
     def usual_seconds(self, stressor: str) -> float | None:
         """Mean wall time of the last 20 cells of a stressor."""
         query = sa.select(_cells.c.seconds).where(_cells.c.stressor == stressor).order_by(_cells.c.finished.desc())
@@ -735,7 +794,13 @@ def _proof(text: str | None) -> Proof | None:
     )
 
 
-def _finding(row: sa.Row[Any]) -> Finding:
+def _own_lines(text: str) -> dict[int, tuple[int, str]]:
+    return {int(place): (int(patch), str(line)) for place, (patch, line) in json.loads(text).items()}
+
+
+def _finding(row: Any) -> Finding:
+    """A finding of its row, which may be without its lines and its source."""
+    lines, source = getattr(row, "lines", "[]"), getattr(row, "source", "[]")
     return Finding(
         kind=row.kind,
         title=row.title,
@@ -743,17 +808,21 @@ def _finding(row: sa.Row[Any]) -> Finding:
         severity=Severity(row.severity),
         first_line=row.first_line,
         last_line=row.last_line,
-        lines=tuple(json.loads(row.lines)),
+        lines=_words(lines),
         corrupted=row.corrupted,
-        frames=tuple(json.loads(row.frames)),
+        frames=_words(row.frames),
         artefact=row.artefact,
         signature=row.signature,
-        also=tuple(json.loads(row.also)),
-        guesses=tuple(json.loads(row.guesses)),
-        source=tuple(SourceFrame(*frame) for frame in json.loads(row.source)),
+        also=_words(row.also),
+        guesses=_words(row.guesses),
+        source=tuple(SourceFrame(*frame) for frame in json.loads(source)) if source != "[]" else (),
         noise=row.noise,
         effect=_effect(row.effect, Severity(row.severity)),
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text != "[]" else ()
 
 
 def _effect(kept: str, severity: Severity) -> Effect:
