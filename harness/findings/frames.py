@@ -28,6 +28,15 @@ class PassedOver:
     reason: str
 
 
+IDLE = PassedOver(
+    r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
+    r"do_)?(?:safe_halt|idle\w*|halt)|"
+    r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
+    r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
+    r"arch_call_rest_init|cpu_bringup_and_idle",
+    "an idle CPU: another one is meant",
+)
+
 PLUMBING: tuple[PassedOver, ...] = (
     PassedOver(
         r"_*dump_stack(?:_lvl|_print_info)?|show_(?:stack|trace|regs|registers)\w*|_?_?show_(?:stack|trace)|"
@@ -106,14 +115,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"call_on_stack|irq_exit\w*|__irq_exit\w*",
         "the interrupt in which a watchdog looked",
     ),
-    PassedOver(
-        r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
-        r"do_)?(?:safe_halt|idle\w*|halt)|"
-        r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
-        r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
-        r"arch_call_rest_init|cpu_bringup_and_idle",
-        "an idle CPU: another one is meant",
-    ),
+    IDLE,
     PassedOver(
         r"_*BUG\w*|stack_trace_\w+|save_stack\w*|__stack_chk_fail|__list_(?:add|del)_(?:valid\w*|entry\w*)|"
         r"__list_(?:add|del)|list_(?:add|del)\w*|"
@@ -206,6 +208,15 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
 )
 
 
+ENTRY_CODE = re.compile(
+    r"(?:ia32_|compat_)?(?:system_call|sysenter|syscall)\w*|entry_\w+|do_(?:fast_)?(?:int80_)?syscall_\w+|x64_sys_call|"
+    r"do_SYSENTER_32|ia32_sys_call|invoke_syscall|el0\w*|ret_from_(?:fork|exception|sys_call|user_mode)\w*|kthread|"
+    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|worker_thread|run_workqueue|(?:_stext|work_pending)|"
+    r"kernel_init|kernel_init_freeable|do_(?:one_)?initcalls?|do_basic_setup|init|ret_fast_syscall|no_syscall_entry\w*"
+)
+"""Where a job of the kernel begins: the same for all, so no part of what tells one report from another."""
+
+
 def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
 
@@ -217,6 +228,16 @@ _SHARED = _one_of(SHARED_HELPERS)
 def is_plumbing(function: str) -> bool:
     """Whether ``function`` belongs to the making of a report and never names one."""
     return _PLUMBING.fullmatch(function) is not None
+
+
+def is_idle(function: str) -> bool:
+    """Whether a CPU in ``function`` has nothing to do."""
+    return re.fullmatch(IDLE.functions, function) is not None
+
+
+def is_entry_code(function: str) -> bool:
+    """Whether ``function`` begins any job: a system call, a thread, a work item."""
+    return ENTRY_CODE.fullmatch(function) is not None
 
 
 def is_shared_helper(function: str) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+HANG_TITLE = "guest hung"
+"""What hangs and silent deaths are counted as, wherever they happen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:

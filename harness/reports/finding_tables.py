@@ -13,8 +13,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.finding import Effect, Finding
 from harness.model.noise import NoiseEntry
+from harness.model.observation import HANG_TITLE
 from harness.reports.folding import suppressed_words
 from harness.reports.run_json import noise_entry_object
 from harness.reports.tables import listing
@@ -206,7 +208,8 @@ def bisect_line(summary: TitleSummary, command: str = "harness") -> str:
     if not patched or baseline or summary.own or summary.all_suppressed or summary.effect is Effect.SHOW:
         return ""
     worst = max(patched, key=lambda kernel: (kernel.hits / kernel.cells, kernel.last))
-    return f"{command} bisect {shlex.quote(clean(worst.series))} --title {shlex.quote(clean(summary.title))}"
+    title = HANG_TITLE if summary.kind in SILENT_KINDS else summary.title
+    return f"{command} bisect {shlex.quote(clean(worst.series))} --title {shlex.quote(clean(title))}"
 
 
 # For programs

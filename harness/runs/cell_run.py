@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.silent_death import silent_death
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
@@ -97,9 +98,13 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
     findings = (*reported, *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
-    findings = judged(findings, task.rules, task.circumstances)
     ending = ending_of(result, report, proof)
+    findings = judged(findings, task.rules, task.circumstances)
     outcome, reason = decide(ending, findings)
+    if outcome is Outcome.HUNG:
+        death = silent_death(result.end, report.user_space, result.cpus, result.detail)
+        findings = (*findings, *judged((death,), task.rules, task.circumstances))
+        outcome, reason = decide(ending, findings)
     return CellResult(
         key=task.cell.key,
         outcome=outcome,

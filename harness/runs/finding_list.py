@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.config.yaml_file import nearest
+from harness.findings.grouping import group_findings
 from harness.model.errors import UserError
 from harness.model.finding import Finding, Severity
 from harness.results.finding_list import Sighting, TitleSummary, listed, title_summary
@@ -71,9 +72,9 @@ def found_titles(workshop: Workshop, wanted: Wanted = ALL) -> tuple[TitleSummary
     for use in uses:
         near.setdefault((use.tree, use.stressor), []).append(use)
     summaries = []
-    for title, group in _groups(sightings):
-        where_seen = sorted({(seen.use.tree, seen.use.stressor) for seen in group})
-        summary = title_summary(group, [use for key in where_seen for use in near[key]], title)
+    for group in group_findings(sightings):
+        where_seen = sorted({(seen.use.tree, seen.use.stressor) for seen in group.findings})
+        summary = title_summary(group.findings, [use for key in where_seen for use in near[key]], group.title)
         if wanted.summary(summary):
             summaries.append(summary)
     return listed(summaries)
@@ -84,14 +85,6 @@ def _check(what: str, names: Sequence[str], known: set[str]) -> None:
         if name not in known:
             remedy = nearest(name, known) if known else "there is none yet: harness run"
             raise UserError(f"no {what} {name!r} in the results", remedy=remedy)
-
-
-def _groups(sightings: Sequence[Sighting]) -> list[tuple[str, list[Sighting]]]:
-    """(Title, sightings) of each bug."""
-    groups: dict[str, list[Sighting]] = {}
-    for seen in sightings:
-        groups.setdefault(seen.title, []).append(seen)
-    return list(groups.items())
 
 
 def one_title(summaries: Sequence[TitleSummary], name: str) -> TitleSummary:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.config.catalogue import Catalogue
 from harness.config.yaml_file import nearest
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.findings.splats import SPLATS
 from harness.model.cell import CellResult
 from harness.model.errors import HarnessError, UserError
@@ -96,7 +97,7 @@ class Interpretation:
 
 def known_kinds() -> frozenset[str]:
     """Every kind that a finding can have."""
-    return frozenset(splat.kind for splat in SPLATS) | OWN_KINDS
+    return frozenset(splat.kind for splat in SPLATS) | OWN_KINDS | SILENT_KINDS
 
 
 def checked_policy(rules: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
@@ -108,7 +109,7 @@ def checked_policy(rules: tuple[PolicyRule, ...]) -> tuple[PolicyRule, ...]:
         if rule.kind not in known_kinds():
             raise UserError(f"unknown kind {rule.kind!r}", where=rule.where, remedy=nearest(rule.kind, known_kinds()))
         severities = {splat.severity for splat in SPLATS if splat.kind == rule.kind}
-        if severities == {Severity.FATAL} and rule.effect is not Effect.FAIL:
+        if rule.effect is not Effect.FAIL and (severities == {Severity.FATAL} or rule.kind in SILENT_KINDS):
             raise UserError(
                 f"{rule.kind} is a death, and a kernel that died is never a pass",
                 where=rule.where,

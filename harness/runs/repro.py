@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.guests.qemu import printable
 from harness.guests.root_image import root_image_name
 from harness.model.cell import Cell, CellResult
@@ -65,6 +66,10 @@ def alike(recorded: CellResult, again: CellResult) -> bool:
     """True when the outcome is the same and, where there were findings that count, one of their titles came again."""
     if recorded.outcome is not again.outcome:
         return False
-    before = {f.title for f in recorded.findings if f.effect is not Effect.SHOW}
-    now = {f.title for f in again.findings if f.effect is not Effect.SHOW}
+    before, now = _titles(recorded), _titles(again)
     return not before or bool(before & now)
+
+
+def _titles(result: CellResult) -> set[str]:
+    """Titles that count; where a guest hangs differs from boot to boot."""
+    return {f.title for f in result.findings if f.effect is not Effect.SHOW and f.kind not in SILENT_KINDS}

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.cell import CellResult, Ending, Outcome
 from harness.model.finding import Effect, Finding, Severity
 from harness.model.noise import NoiseEntry, NoiseList
@@ -170,7 +171,8 @@ def decide(ending: Ending | None, findings: Sequence[Finding]) -> tuple[Outcome,
     """
     if ending is not None and ending.outcome is Outcome.HARNESS_FAILURE:
         return ending.outcome, ending.reason
-    failing = [finding for finding in findings if finding.effect is Effect.FAIL]
+    # A silent death is the ending itself, not a report.
+    failing = [f for f in findings if f.effect is Effect.FAIL and f.kind not in SILENT_KINDS]
     whole = [finding for finding in failing if not finding.corrupted]
     if whole:
         return Outcome.FINDING, _told(whole) + _aftermath(ending)

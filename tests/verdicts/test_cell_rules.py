@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from harness.findings.silent_death import silent_death
 from harness.model.cell import CellResult, Ending, Outcome
 from harness.model.finding import Effect, Finding, Severity
+from harness.model.guest import GuestEnd
 from harness.model.noise import NoiseEntry, NoiseList
 from harness.model.policy import PolicyRule
 from harness.model.version import KernelVersion, VersionRange
@@ -206,6 +208,15 @@ def test_a_death_of_the_environments_is_no_pass() -> None:
     assert decide(DIED, found)[0] is Outcome.FINDING, "what else was reported is the kernel's"
     # Noise that killed nobody does not excuse a guest that hangs.
     assert decide(DIED, judged((WARNING,), rules(entry(title="WARNING in x")), NOWHERE))[0] is Outcome.HUNG
+
+
+def test_a_silent_death_is_an_ending_not_a_report() -> None:
+    silent = silent_death(GuestEnd.HUNG, True, (), "silent for 75 s")
+    assert decide(DIED, (silent,)) == (DIED.outcome, DIED.reason)
+    (known,) = judged((silent,), rules(entry(title=silent.title)), NOWHERE)
+    assert decide(DIED, (known,))[0] is Outcome.DID_NOT_EXERCISE
+    (known,) = judged((silent,), rules(entry(NoiseList.ALLOW, title=silent.title)), NOWHERE)
+    assert (decide(DIED, (known,))[0], known.known) == (Outcome.HUNG, True)
 
 
 def test_what_the_tree_is_known_to_have_does_not_fail_a_cell_but_for_a_death() -> None:
