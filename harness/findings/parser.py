@@ -165,6 +165,12 @@ class ConsoleParser:
 
     def _header_line(self, line: Line, splat: Splat, match: re.Match[str]) -> None:
         report = self._report_of(line)
+        if splat.alone:
+            self._finish(Report(splat, match, line, []))
+            return
+        if splat.inside and report is not None:
+            self._plain_line(line)
+            return
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
             return
@@ -188,7 +194,9 @@ class ConsoleParser:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
-        report.cause_lost = splat.kind == "panic" and any(rule.only_after for rule in _panic_rules(line))
+        report.cause_lost = splat.inside or (
+            splat.kind == "panic" and any(rule.only_after for rule in _panic_rules(line))
+        )
         self._open.append(report)
         self._preamble.clear()
 
@@ -234,7 +242,8 @@ class ConsoleParser:
         return next((report for report in self._open if report.caller == line.caller), None)
 
     def _finish(self, report: Report) -> None:
-        self._open.remove(report)
+        if report in self._open:
+            self._open.remove(report)
         if not report.is_believed():
             return
         finding = report.finding()

@@ -11,10 +11,13 @@ from harness.findings.console import Line
 from harness.findings.frames import (
     Frame,
     Resolve,
+    bare_name,
     entries,
+    is_entry_code,
     is_entry_line,
     is_plumbing,
     is_program_counter,
+    is_shared_helper,
     key_function,
     program_counter,
 )
@@ -32,18 +35,29 @@ MAX_TITLE = 160
 
 _PATIENCE_AFTER_TRACE = 8
 """Foreign lines in a row after a call trace: old kernels print no end, and a second CPU may write in between."""
+_PATIENCE_UNNAMED = 60
+"""... and as long as a report that needs a trace has told no function that could name it: other CPUs and programs can
+write much in between, and only lines that look like its own are taken."""
 _LINGER = 4
 """Foreign lines for which a finished report still waits for the panic that it causes ..."""
 _LINGER_DEATH = 40
 """... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
 
-_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|Backtrace)\b.{0,20}?:")
+_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|[Bb]acktrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
-    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
+    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|"
+    r"Last potentially|Preemption disabled at|"
     r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_TIME = re.compile(r"(?:<\d{1,3}>)?\[ {0,12}(\d{1,8}\.\d{1,9})[\]@]")
+_TASK = re.compile(r"(?:WARNING: )?(?:CPU: \d{1,5} )?(?:UID: \d{1,10} )?P(?:ID|id): (\d{1,10})\b")
+_DROPPED = re.compile(r"\*\* \d{1,9} printk messages dropped")
+_BACKWARDS = 1.0
+"""Seconds by which lines of one report may be out of order: CPUs stamp their lines before they have the console."""
+_LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
+_LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
 _VARIABLE = re.compile(
@@ -64,6 +78,8 @@ class Report:
         self.last_line = line.number
         self.lines: list[Line] = [*preamble, line][:MAX_LINES]
         self.joined: set[str] = set()
+        self.counted = _DIE_COUNT.search(line.message) is not None
+        """die() was entered: what it prints with the next number is another report."""
         self.foreign: list[Line] = []
         self.foreign_count = 0
         self.places: list[tuple[str, Frame]] = []
@@ -73,12 +89,21 @@ class Report:
         self.trace_seen = False
         self.address_seen = False
         self.counter_seen = False
+        self.named = False
+        """A line of its trace names a function that is neither plumbing nor a shared helper."""
+        self.rooted = False
+        """Its trace goes back to where the job began: it is whole, whatever it names."""
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
-        """A panic that only ever follows an oops, and no oops was on the console."""
+        """A panic that only ever follows an oops, and no oops was on the console; or a report without beginning."""
+        self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
+        """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
+        self.time: float | None = None
+        self.task: str | None = None
+        self._look_for_tears(line)
         self.over = False
 
     def resolve_header(self, resolve: Resolve | None) -> None:
@@ -95,14 +120,28 @@ class Report:
         """Take a line that is known to belong to the report."""
         if kind is not None:
             self.joined.add(kind)
+            self.counted = self.counted or _DIE_COUNT.search(line.message) is not None
             if kind in DEATHS:
                 self.severity = Severity.FATAL
+        self._look_for_tears(line)
         self.foreign_count = 0
         for foreign in self.foreign:
             self._keep(foreign)
         self.foreign.clear()
         self._keep(line)
         self.last_line = line.number
+
+    def _look_for_tears(self, line: Line) -> None:
+        """Note what a line tells of whether the report is one piece, for as long as it goes on."""
+        if self.ended or self.panicked:
+            return
+        if (stamp := _TIME.match(line.text)) is not None:
+            time = float(stamp[1])
+            self.torn = self.torn or (self.time is not None and time < self.time - _BACKWARDS)
+            self.time = time
+        if not self.splat.other_cpus and not self.trace_seen and (task := _TASK.match(line.message)) is not None:
+            self.torn = self.torn or (self.task is not None and task[1] != self.task)
+            self.task = task[1]
 
     def _keep(self, line: Line) -> None:
         if len(self.lines) < MAX_LINES and (not self.lines or self.lines[-1].number != line.number):
@@ -116,6 +155,8 @@ class Report:
         message = line.message
         if not message:
             return
+        if _DROPPED.match(message) and not self.named and not self.ended:
+            self.torn = self.torn or self.splat.needs_trace
         if not opens_next and self._belongs(message, resolve):
             self.join(line, None)
         else:
@@ -132,6 +173,8 @@ class Report:
             return _PATIENCE_AFTER_TRACE
         if self.ended:
             return _LINGER_DEATH if self.dies else _LINGER
+        if self.splat.needs_trace and not self.splat.confirm and not self.named:
+            return _PATIENCE_UNNAMED
         if self.dies:
             return _LINGER_DEATH if self.trace_seen else self.splat.patience
         if self.trace_seen and self.splat.ends is None and not self.splat.other_cpus:
@@ -139,6 +182,10 @@ class Report:
         return self.splat.patience
 
     def _belongs(self, message: str, resolve: Resolve | None) -> bool:
+        for pattern, what in self.splat.says:
+            if pattern.match(message):
+                self.fields["what"] = what
+                return True
         if END_PANIC.match(message):
             if self.panicked:
                 self.over = True
@@ -168,6 +215,9 @@ class Report:
             self.places.append(("pc", counter))
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
+        if (link := _LINK.match(message)) is not None:
+            self.places.append(("stack", Frame(bare_name(link[1]), True)))
+            return True
         if resolve is not None and (stack := _STACK.match(message)) is not None:
             name = resolve(int(stack[1], 16))
             if name is not None:
@@ -196,13 +246,20 @@ class Report:
         for frame in entries(message, resolve):
             if frame is None:
                 self.address_seen = True
-            elif self.in_trace and len(self.places) < 4 * MAX_FRAMES:
+                continue
+            self.rooted = self.rooted or is_entry_code(frame.function)
+            if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
+                self.named = self.named or frame.trusted
+            if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
                 # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
                 self.places.append(("loose", frame))
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
+        if (last := _LAST_FUNCTION.match(message)) is not None:
+            self.places.append(("lock", Frame(bare_name(last[1]), True)))
+            return True
         if not _LOCK_AT.search(message):
             return False
         found = [frame for frame in entries(message, resolve) if frame]
@@ -216,7 +273,7 @@ class Report:
         """Whether a header is only this report's next line."""
         if self.trace_seen or self.ended or splat.kind not in self.splat.continues or splat.kind in self.joined:
             return False
-        return not (_DIE_COUNT.search(message) and self.joined & DEATHS - {"bug"})
+        return not (self.counted and _DIE_COUNT.search(message))
 
     @property
     def dies(self) -> bool:
@@ -279,7 +336,7 @@ class Report:
         if key is Key.NONE:
             return
         if key in (Key.HEADER, Key.INSTRUCTION):
-            yield from (name.partition(".")[0] for name in header)
+            yield from (bare_name(self.splat.spelled.get(name, name)) for name in header)
         if key is Key.HEADER:
             return
         if key is Key.LOCK:
@@ -315,18 +372,25 @@ class Report:
 
     def finding(self) -> Finding:
         splat = self.splat
-        function = key_function(self._candidates())
+        function = key_function(self._candidates(), splat.names_itself)
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
         while frames and is_plumbing(frames[0]):
             frames = frames[1:]
         head = title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
         aliases = default_aliases()
         name = aliases.canonical(function) if function is not None else None
-        if name is not None:
+        if name is not None and "other" in self.fields:
+            both = sorted((name, aliases.canonical(bare_name(self.fields["other"]))))
+            title = f"{head} in {' / '.join(both)}"
+        elif name is not None:
             title = f"{head} in {name}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.address_seen):
+            # The trace was cut before it came to a function that could name the report. What the header or the
+            # instruction pointer named still holds.
+            has_trace = function is not None and not is_shared_helper(function)
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
@@ -338,7 +402,7 @@ class Report:
             first_line=self.first_line,
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
-            corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
+            corrupted=self.cause_lost or self.torn or (splat.needs_trace and not has_trace),
             frames=tuple(frames[:MAX_FRAMES]),
             signature=signature_of(splat.kind, function, frames, title[:MAX_TITLE], aliases),
             also=also_seen_as(head, name),
