@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.parser import parse_console
 from harness.findings.silent_death import silent_death
+from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
@@ -64,15 +65,6 @@ class CellTask:
         return GuestLimits(wall=BOOT_SECONDS + SLOWNESS * self.cell.seconds, silence=SILENCE_SECONDS)
 
 
-class _Watch:
-    def __init__(self) -> None:
-        self.parser = ConsoleParser()
-
-    def feed(self, data: bytes) -> bool:
-        self.parser.feed(data)
-        return self.parser.fatal_report_complete
-
-
 def run_cell(
     task: CellTask, temporary: Path, progress: Callable[[str], None], cancelled: Callable[[], bool]
 ) -> CellResult:
@@ -81,7 +73,7 @@ def run_cell(
     temporary.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"cell-{os.getpid()}-", dir=temporary))
     try:
-        result = run_guest(task.boot, folder, task.limits, _Watch(), progress, cancelled)
+        result = run_guest(task.boot, folder, task.limits, ReportWatch(), progress, cancelled)
         return read_cell(task, result)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
