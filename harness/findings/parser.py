@@ -215,11 +215,11 @@ class ConsoleParser:
         if splat.alone:
             self._finish(Report(splat, match, line, []))
             return
-        if report is not None and splat.ends is None and line.text == report.lines[-1].text:
-            report.join(line, None)  # the same line from two consoles
-            return
         if splat.inside and report is not None:
             self._plain_line(line)
+            return
+        if report is not None and splat.ends is None and line.text == report.lines[-1].text:
+            report.join(line, None)  # the same line from two consoles
             return
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
@@ -349,9 +349,9 @@ MAX_FINDINGS = 200
 
 
 def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The first finding of each title and signature, with how often it came; memory does not grow with their number.
+    """Return the first finding of each title and signature, with how often it came, in the order of the console.
 
-    A torn or milder report does not stand for a whole or fatal one. Beyond MAX_FINDINGS, new titles of a kind that is
+    Memory does not grow with their number. A torn or milder report does not stand for a whole or fatal one. Beyond MAX_FINDINGS, new titles of a kind that is
     there already count for the kind's first.
     """
     first: dict[object, Finding] = {}
@@ -364,7 +364,11 @@ def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         first.setdefault(key, finding)
         of_kind.setdefault(finding.kind, key)
         counts[key] += finding.repeats
-    return tuple(replace(finding, repeats=counts[key]) for key, finding in first.items())
+    return _in_order(replace(finding, repeats=counts[key]) for key, finding in first.items())
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (finding.first_line, finding.last_line)))
 
 
 def findings_of(data: Iterable[bytes], resolve: Resolve | None = None) -> Iterator[Finding]:
@@ -377,5 +381,4 @@ def findings_of(data: Iterable[bytes], resolve: Resolve | None = None) -> Iterat
 
 def parse_console(data: bytes | Iterable[bytes], resolve: Resolve | None = None) -> tuple[Finding, ...]:
     """Return the findings of a whole console, in the order in which they begin."""
-    found = findings_of((data,) if isinstance(data, bytes) else data, resolve)
-    return tuple(sorted(found, key=lambda finding: (finding.first_line, finding.last_line)))
+    return _in_order(findings_of((data,) if isinstance(data, bytes) else data, resolve))

@@ -114,15 +114,15 @@ class Report:
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
         """A header that only ever follows another line or report, which the console lacks."""
+        self.cuts_in = False
+        """It began while another one was not at its end, on a console that does not tell their lines apart."""
+        self.mixed = False
+        """It holds lines of another report."""
         self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
         """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
         self.time: float | None = None
         self.task: str | None = None
         self._look_for_tears(line)
-        self.cuts_in = False
-        """It began while another one was not at its end, on a console that does not tell their lines apart."""
-        self.mixed = False
-        """It holds lines of another report."""
         self.over = False
 
     def resolve_header(self, resolve: Resolve | None) -> None:
@@ -472,8 +472,8 @@ class Report:
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
             corrupted=self.cause_lost
-            or self.torn
             or self.mixed
+            or self.torn
             or (splat.needs_trace and not has_trace)
             or (cut and self._is_undecided(function)),
             frames=tuple(frames[:MAX_FRAMES]),
