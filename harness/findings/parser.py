@@ -351,8 +351,8 @@ MAX_FINDINGS = 200
 def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the first finding of each title and signature, with how often it came, in the order of the console.
 
-    Memory does not grow with their number. A torn or milder report does not stand for a whole or fatal one. Beyond MAX_FINDINGS, new titles of a kind that is
-    there already count for the kind's first.
+    Memory does not grow with their number. A torn or milder report does not stand for a whole or fatal one. Beyond
+    MAX_FINDINGS, new titles of a kind that is there already count for the kind's first.
     """
     first: dict[object, Finding] = {}
     counts: Counter[object] = Counter()
