@@ -7,7 +7,6 @@ from dataclasses import replace
 from harness.findings.parser import MAX_FINDINGS, findings_of, folded, parse_console
 from harness.model.finding import KERNEL_LOG, Severity
 
-
 BOOT = b"[    0.0] Linux version 6.1.0\n"
 
 
