@@ -59,7 +59,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"mark_(?:lock\w*|held_locks|usage)|validate_chain|__debug_show_\w+|debug_(?:show|check)\w*(?:locks|freed)\w*|"
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
-        r"rcu_lockdep_\w+|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
+        r"rcu_lockdep_\w+|rcu_(?:preempt_)?sleep_check|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
         r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
         r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
@@ -78,7 +78,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         "what the compiler puts into every function",
     ),
     PassedOver(
-        r"_*unwind_(?:next_frame|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
+        r"_*unwind_(?:next_frame|backtrace|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
         r"is_bpf_text_address|_*kernel_text_address|is_(?:ftrace_trampoline|module_text_address|kprobe_\w+)|"
         r"get_stack_info\w*|in_task_stack|dump_backtrace\w*|deref_stack_\w+|__read_once_word_nocheck|"
         r"filter_irq_stacks|stack_depot_\w+|__stack_depot_\w+|orc_find|__orc_find|update_stack_state|__save_stack_trace",
