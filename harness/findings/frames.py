@@ -28,6 +28,15 @@ class PassedOver:
     reason: str
 
 
+IDLE = (
+    r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
+    r"do_)?(?:safe_halt|idle\w*|halt)|"
+    r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
+    r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
+    r"arch_call_rest_init|cpu_bringup_and_idle"
+)
+"""Where a CPU without work is, and how it came there."""
+
 PLUMBING: tuple[PassedOver, ...] = (
     PassedOver(
         r"_*dump_stack(?:_lvl|_print_info)?|show_(?:stack|trace|regs|registers)\w*|_?_?show_(?:stack|trace)|"
@@ -109,7 +118,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"bad_page\w*|free_page_is_bad\w*|check_free_page\w*|free_pages_check\w*|check_new_page\w*|"
         r"prep_new_page|free_pages_prepare|free_(?:pcp|unref_page)_prepare|bad_range|"
         r"print_bad_pte|dump_page\w*|__dump_page\w*|check_pcp_refill|check_new_pcp|page_expected_state",
-        "the page checker and its printing; __free_pages_ok() and its like, which call it, do name a report",
+        "the page checker and its printing",
     ),
     PassedOver(
         r"print_trailer|object_err|slab_(?:err|bug|fix|pad_check)|check_(?:bytes\w*|object|slab|poison_obj|pad_bytes)|"
@@ -135,11 +144,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         "the interrupt in which a watchdog looked",
     ),
     PassedOver(
-        r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
-        r"do_)?(?:safe_halt|idle\w*|halt)|"
-        r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
-        r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
-        r"arch_call_rest_init|cpu_bringup_and_idle",
+        IDLE,
         "an idle CPU: another one is meant",
     ),
     PassedOver(
@@ -190,11 +195,12 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
-        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
+        r"_?_?kmem_cache_(?:alloc|free|destroy|shrink)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
         r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
         r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
         r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
-        r"get_page_from_freelist|rmqueue\w*|buffered_rmqueue|__rmqueue\w*|free_pages?|free_unref_\w+|"
+        r"get_page_from_freelist|rmqueue\w*|buffered_rmqueue|__rmqueue\w*|_*free_pages?(?:_ok|_bulk)?|free_unref_\w+|free_hot(?:_cold)?_page\w*|_*free_one_page|free_compound_page|free_pages?_and_swap_cache|"
+        r"_*page_cache_release|_*pagevec_(?:free|release)\w*|put_pages_list|free_lru_page|"
         r"kmemdup\w*|kstrdup\w*|"
         r"cache_grow\w*|cache_alloc\w*|kmem_getpages|allocate_slab|alloc_slab_page|krealloc\w*|"
         r"mempool_(?:alloc|free)\w*|out_of_memory|oom_kill_process|dump_header|fallback_alloc|"
@@ -231,6 +237,11 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"complete(?:_all)?|queue_work\w*|"
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
+    ),
+    PassedOver(
+        r"do_exit|do_group_exit|complete_and_exit|kthread_exit|make_task_dead|sys_exit\w*|_*do_sys_exit\w*|get_signal\w*|"
+        r"do_signal\w*|do_notify_resume\w*|exit_to_user\w*|L\d+|is386",
+        "how any task ends or leaves the kernel; or a label in assembly, and no function",
     ),
     PassedOver(
         r"print_hex_dump\w*|va_format|_*dev_v?printk\w*|_dev_(?:err|warn|info)|v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
@@ -297,6 +308,7 @@ def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
 
 
+_IDLE = re.compile(IDLE)
 _PLUMBING = _one_of(PLUMBING)
 _SHARED = _one_of(SHARED_HELPERS)
 
@@ -309,6 +321,11 @@ def is_plumbing(function: str) -> bool:
 def is_entry_code(function: str) -> bool:
     """Whether ``function`` begins any job: a system call, a thread, a work item."""
     return ENTRY_CODE.fullmatch(function) is not None
+
+
+def is_root(function: str) -> bool:
+    """Whether a trace that comes to ``function`` is whole: a job begins there, or a CPU that has none is there."""
+    return is_entry_code(function) or _IDLE.fullmatch(function) is not None
 
 
 def is_shared_helper(function: str) -> bool:

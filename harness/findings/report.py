@@ -13,10 +13,10 @@ from harness.findings.frames import (
     Resolve,
     bare_name,
     entries,
-    is_entry_code,
     is_entry_line,
     is_plumbing,
     is_program_counter,
+    is_root,
     is_shared_helper,
     key_function,
     program_counter,
@@ -62,7 +62,7 @@ _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
 _VARIABLE = re.compile(
     r"\b(?:0x)?[0-9a-f]{8,16}\b|\b0x[0-9a-f]+|\(\d+,\d+\)|exitcode=\S*|\[[\d#]+\]|"
-    r"(?<![A-Za-z_])-?\d+\b|\bCPU#?|'[^']{0,80}'|\{[^}]{0,80}\}|\([^)]{0,80}\)|[!.,;]+(?= |$)"
+    r"(?<![A-Za-z_])-?\d+\b|\bCPU ?#?\d+|'[^']{0,80}'|\{[^}]{0,80}\}|\([^)]{0,80}\)|[!.,;]+(?= |$)"
 )
 
 
@@ -247,7 +247,7 @@ class Report:
             if frame is None:
                 self.address_seen = True
                 continue
-            self.rooted = self.rooted or is_entry_code(frame.function)
+            self.rooted = self.rooted or is_root(frame.function)
             if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
                 self.named = self.named or frame.trusted
             if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
@@ -387,10 +387,10 @@ class Report:
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
-        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.address_seen):
-            # The trace was cut before it came to a function that could name the report. What the header or the
-            # instruction pointer named still holds.
-            has_trace = function is not None and not is_shared_helper(function)
+        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.ended or self.address_seen):
+            # The trace was cut before it came out of the report's own code. What the header or the instruction
+            # pointer named still holds.
+            has_trace = function is not None
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)

@@ -87,7 +87,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
         "nmi_watchdog=panic",
     ),
     PanicAfter(
-        re.compile(r"machine check|Fatal [Mm]achine"), frozenset({"machine-check"}), "an uncorrected machine check"
+        re.compile(r"[Mm]achine check|Fatal [Mm]achine|CPU context corrupt|Unable to continue$"),
+        frozenset({"machine-check"}),
+        "an uncorrected machine check",
     ),
     PanicAfter(re.compile(r"bad_page|Bad page"), frozenset({"bad-page-state", "bad-page-map"}), "vendor trees"),
 )
