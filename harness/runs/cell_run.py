@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.source_places import source_places
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
 from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
@@ -25,6 +27,7 @@ from harness.stressors.report_port import StressorReport, parse_report
 BOOT_SECONDS = 180.0
 SLOWNESS = 4.0
 SILENCE_SECONDS = 75.0
+SOURCE_SECONDS = 6.0  # wall time for the source of all findings of a cell: a second, cold
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     reported = parse_console(console, names)
     if result.kernel_log_path:
         reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
-    findings = (*reported, *own_findings(task.cell.stressor, report))
+    findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
     return CellResult(
@@ -116,6 +119,15 @@ def _function_at(vmlinux: Path | None, address: int) -> str | None:
         return read_symbols(vmlinux).function_at(address) if vmlinux is not None else None
     except (OSError, ValueError):
         return None
+
+
+def with_source(findings: tuple[Finding, ...], vmlinux: Path | None) -> tuple[Finding, ...]:
+    """The findings with their traces in the source, as far as the vmlinux tells in SOURCE_SECONDS; never an error."""
+    if vmlinux is None or not findings:
+        return findings
+    places = source_places(vmlinux, read_symbols)
+    until = time.monotonic() + SOURCE_SECONDS
+    return tuple(replace(one, source=places.frames(one, until - time.monotonic())) for one in findings)
 
 
 def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> tuple[Finding, ...]:
