@@ -24,7 +24,7 @@ from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_st
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
@@ -203,6 +203,7 @@ class _Watched:
     crashed_at: float | None = None
     done: bool = False
     kernel_log: str = ""
+    cpus: tuple[CpuPlace, ...] = ()
 
 
 def _watch_guest(
@@ -261,8 +262,9 @@ def _watch_guest(
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
             if not exited and _is_death(seen):
                 log = folder / KERNEL_LOG
-                remarks = post_mortem(monitor, boot.vmlinux, log, cpus)
-                seen.detail = "; ".join(filter(None, (seen.detail, *remarks)))
+                remains = post_mortem(monitor, boot.vmlinux, log, cpus)
+                seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
+                seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
@@ -277,6 +279,7 @@ def _watch_guest(
         report_path=str(folder / "report"),
         detail=seen.detail,
         kernel_log_path=seen.kernel_log,
+        cpus=seen.cpus,
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.silent_death import silent_death
 from harness.findings.source_places import source_places
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
@@ -90,6 +91,8 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     outcome, reason = decide(result, findings, report, proof)
+    if outcome is Outcome.HUNG:
+        findings = (*findings, silent_death(result.end, report.user_space, result.cpus, result.detail))
     return CellResult(
         key=task.cell.key,
         outcome=outcome,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.build_message import NOT_KNOWN
 from harness.model.cell import Outcome
 from harness.model.errors import UserError
@@ -24,7 +25,8 @@ def observation(cell: CellRow) -> Observation | None:
     if result is None or not result.counts:
         return None
     judged = [f for f in result.findings if f.severity is not Severity.NOTICE]
-    titles = {f.title for f in judged if not f.corrupted}
+    # Where a guest hangs differs from boot to boot: hangs are counted together.
+    titles = {f.title for f in judged if not f.corrupted and f.kind not in SILENT_KINDS}
     if cell.outcome is Outcome.HUNG and not titles:
         titles = {HANG_TITLE}
     own = {f.title: cell.own_lines[place] for place, f in enumerate(result.findings) if place in cell.own_lines}
