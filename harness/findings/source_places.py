@@ -21,7 +21,7 @@ from harness.model.finding import Finding, SourceFrame
 MAX_SOURCE = 32
 """Frames kept of a finding, inlined ones counted."""
 MAX_ENTRIES = 64
-SECONDS = 5.0
+SECONDS = 20.0
 """Wall time that the frames of one finding may take; what is not found by then is left out."""
 FOLDERS = ("/source/", "/out/")
 """Where a build's container has the tree and its output."""
