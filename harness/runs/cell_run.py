@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harness.findings.parser import parse_console
 from harness.findings.silent_death import silent_death
+from harness.findings.source_places import source_places
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
@@ -29,6 +31,7 @@ from harness.verdicts.cell_rules import NO_RULES, SILENTLY, CellRules, Circumsta
 BOOT_SECONDS = 180.0
 SLOWNESS = 4.0
 SILENCE_SECONDS = 75.0
+SOURCE_SECONDS = 6.0  # wall time for the source of all findings of a cell: a second, cold
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     reported = parse_console(console, names)
     if result.kernel_log_path:
         reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
-    findings = (*reported, *own_findings(task.cell.stressor, report))
+    findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
@@ -127,6 +130,15 @@ def _function_at(vmlinux: Path | None, address: int) -> str | None:
         return read_symbols(vmlinux).function_at(address) if vmlinux is not None else None
     except (OSError, ValueError):
         return None
+
+
+def with_source(findings: tuple[Finding, ...], vmlinux: Path | None) -> tuple[Finding, ...]:
+    """The findings with their traces in the source, as far as the vmlinux tells in SOURCE_SECONDS; never an error."""
+    if vmlinux is None or not findings:
+        return findings
+    places = source_places(vmlinux, read_symbols)
+    until = time.monotonic() + SOURCE_SECONDS
+    return tuple(replace(one, source=places.frames(one, until - time.monotonic())) for one in findings)
 
 
 def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> tuple[Finding, ...]:
