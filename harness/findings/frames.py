@@ -28,14 +28,14 @@ class PassedOver:
     reason: str
 
 
-IDLE = (
+IDLE = PassedOver(
     r"(?:native_|default_|poll_|mwait_|acpi_|amd_e400_|cpuidle_|intel_|c1e_|arch_cpu_|pv_native_|"
     r"do_)?(?:safe_halt|idle\w*|halt)|"
     r"cpu_idle\w*|cpu_startup_entry|call_cpuidle|do_idle|rest_init|start_secondary|start_kernel|x86_64_start_\w+|"
     r"secondary_startup_64\w*|cpuidle_\w+|acpi_(?:idle|processor)_\w+|default_enter_idle|arch_cpu_idle|"
-    r"arch_call_rest_init|cpu_bringup_and_idle"
+    r"arch_call_rest_init|cpu_bringup_and_idle",
+    "an idle CPU: another one is meant",
 )
-"""Where a CPU without work is, and how it came there."""
 
 PLUMBING: tuple[PassedOver, ...] = (
     PassedOver(
@@ -143,10 +143,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"call_on_stack|irq_exit\w*|__irq_exit\w*",
         "the interrupt in which a watchdog looked",
     ),
-    PassedOver(
-        IDLE,
-        "an idle CPU: another one is meant",
-    ),
+    IDLE,
     PassedOver(
         r"_*BUG\w*|stack_trace_\w+|save_stack\w*|__stack_chk_fail|__list_(?:add|del)_(?:valid\w*|entry\w*)|"
         r"__list_(?:add|del)|list_(?:add|del)\w*|"
@@ -308,7 +305,7 @@ def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
 
 
-_IDLE = re.compile(IDLE)
+_IDLE = re.compile(IDLE.functions)
 _PLUMBING = _one_of(PLUMBING)
 _SHARED = _one_of(SHARED_HELPERS)
 
@@ -316,6 +313,11 @@ _SHARED = _one_of(SHARED_HELPERS)
 def is_plumbing(function: str) -> bool:
     """Whether ``function`` belongs to the making of a report and never names one."""
     return _PLUMBING.fullmatch(function) is not None
+
+
+def is_idle(function: str) -> bool:
+    """Whether a CPU in ``function`` has nothing to do."""
+    return re.fullmatch(IDLE.functions, function) is not None
 
 
 def is_entry_code(function: str) -> bool:

@@ -43,6 +43,19 @@ _LINGER = 4
 _LINGER_DEATH = 40
 """... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
 
+_ONE_TRACE = DEATHS | {
+    "warning", "list-corruption", "refcount", "atomic-schedule", "atomic-sleep", "preemptible-cpu-id",
+    "page-allocation-failure", "bad-page-state", "bad-page-map", "page-mapcount",
+}  # fmt: skip
+"""Kinds with one "Call Trace:", below which all the entries are: what is otherwise is of two reports."""
+_ENDING = DEATHS | {
+    "warning", "list-corruption", "refcount", "page-mapcount", "hard-lockup", "panic", "init-died", "stack-corruption",
+    "early-exception", "bug-message",
+}  # fmt: skip
+"""Kinds that print an end mark, from 2.6.27 on; no other does."""
+_LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
+"""The line behind an old oops that repeats where it was."""
+
 _TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|[Bb]acktrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
     r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|"
@@ -88,6 +101,8 @@ class Report:
         self.in_other_trace = False
         self.trace_seen = False
         self.address_seen = False
+        self.nameless = False
+        """Its trace holds addresses without names."""
         self.counter_seen = False
         self.named = False
         """A line of its trace names a function that is neither plumbing nor a shared helper."""
@@ -98,7 +113,11 @@ class Report:
         self.ended = False
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
-        """A panic that only ever follows an oops, and no oops was on the console; or a report without beginning."""
+        """A header that only ever follows another line or report, which the console lacks."""
+        self.cuts_in = False
+        """It began while another one was not at its end, on a console that does not tell their lines apart."""
+        self.mixed = False
+        """It holds lines of another report."""
         self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
         """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
         self.time: float | None = None
@@ -191,9 +210,12 @@ class Report:
                 self.over = True
             return self.panicked
         if END_TRACE.match(message):
+            self.mixed = self.mixed or not (self.joined | {self.splat.kind}) & _ENDING
             self.ended = True
             self.in_trace = False
             return True
+        if self.ended and not self.foreign and is_entry_line(message) and self._has_one_trace:
+            self.mixed = True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
             if (named := program_counter(message, resolve)) is not None:
@@ -212,7 +234,7 @@ class Report:
             return True
         counter = program_counter(message, resolve)
         if counter is not None:
-            self.places.append(("pc", counter))
+            self._take_counter(counter, message)
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
         if (link := _LINK.match(message)) is not None:
@@ -233,12 +255,23 @@ class Report:
             return True
         return body_of(self.splat.kind).match(message) is not None
 
+    @property
+    def _has_one_trace(self) -> bool:
+        return self.splat.kind in _ONE_TRACE and not self.panicked
+
+    def _take_counter(self, counter: Frame, message: str) -> None:
+        first = next((frame for where, frame in self.places if where == "pc"), counter)
+        if first != counter and self._has_one_trace and (not self.trace_seen or _LAST_COUNTER.match(message)):
+            self.mixed = True
+        self.places.append(("pc", counter))
+
     def _start_trace(self) -> None:
         self.in_trace = True
         self.in_other_trace = False
         self.trace_seen = True
         if any(where == "trace" for where, _ in self.places):
             self.traces += 1
+            self.mixed = self.mixed or self._has_one_trace
 
     def _take_entries(self, message: str, resolve: Resolve | None, after_interrupt: bool = False) -> None:
         if after_interrupt and self.interrupt_end is None:
@@ -246,6 +279,7 @@ class Report:
         for frame in entries(message, resolve):
             if frame is None:
                 self.address_seen = True
+                self.nameless = self.nameless or self.in_trace
                 continue
             self.rooted = self.rooted or is_root(frame.function)
             if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
@@ -255,6 +289,7 @@ class Report:
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
                 # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
                 self.places.append(("loose", frame))
+                self.mixed = self.mixed or (self.cuts_in and self._has_one_trace)
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
         if (last := _LAST_FUNCTION.match(message)) is not None:
@@ -312,9 +347,12 @@ class Report:
 
     @property
     def is_complete_fatal(self) -> bool:
-        return self.severity is Severity.FATAL and (
-            self.ended or self.over or self.panicked or self.splat.kind in ("panic", "init-died", "stack-corruption")
-        )
+        if self.severity is not Severity.FATAL:
+            return False
+        # Behind the end mark of an oops come registers again, or the panic that it causes. A last line of its own kind
+        # may come again and again.
+        ended = self.ended and (self.foreign_count > 0 or self.splat.ends is not None)
+        return self.over or (ended and not self.panicked)
 
     def _trusted(self, places: Iterable[str]) -> list[str]:
         wanted = set(places)
@@ -367,10 +405,41 @@ class Report:
                 if where in ("pc", "trace", "later") and (frame.trusted or no_marks)
             )
 
+    @property
+    def _has_trace(self) -> bool:
+        return self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+
     def is_believed(self) -> bool:
         return self.trace_seen or not self.splat.confirm
 
-    def finding(self) -> Finding:
+    @property
+    def is_cut(self) -> bool:
+        """Whether it may go on behind the line that was last looked at."""
+        return not self.ended and "panic" not in self.joined and not self.over and self.foreign_count < 3
+
+    @property
+    def lacks_its_trace(self) -> bool:
+        """Whether it cannot be at its end: the trace that is printed with it has not come."""
+        return self.splat.needs_trace and not self.splat.confirm and not self._has_trace
+
+    def _is_undecided(self, function: str | None) -> bool:
+        """Whether lines behind those that were seen could name another function."""
+        key = self.splat.key
+        if key in (Key.NONE, Key.HEADER):
+            return False
+        if function is None and self.nameless:
+            return False
+        if function is None or is_shared_helper(function):
+            return True
+        seen = {where for where, frame in self.places if frame.trusted}
+        if key is Key.INSTRUCTION:
+            return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
+        if key is Key.INTERRUPTED:
+            return "pc" not in seen and self.interrupt_end is None
+        return not seen & {"loose", "lock" if key is Key.LOCK else "trace"}
+
+    def finding(self, cut: bool = False) -> Finding:
+        """Return what was found. ``cut``: the console, or another report, went on before this one was at its end."""
         splat = self.splat
         function = key_function(self._candidates(), splat.names_itself)
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
@@ -386,7 +455,7 @@ class Report:
             title = f"{head} in {name}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
-        has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        has_trace = self._has_trace
         if splat.needs_trace and has_trace and not (self.named or self.rooted or self.ended or self.address_seen):
             # The trace was cut before it came out of the report's own code. What the header or the instruction
             # pointer named still holds.
@@ -402,7 +471,11 @@ class Report:
             first_line=self.first_line,
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
-            corrupted=self.cause_lost or self.torn or (splat.needs_trace and not has_trace),
+            corrupted=self.cause_lost
+            or self.mixed
+            or self.torn
+            or (splat.needs_trace and not has_trace)
+            or (cut and self._is_undecided(function)),
             frames=tuple(frames[:MAX_FRAMES]),
             signature=signature_of(splat.kind, function, frames, title[:MAX_TITLE], aliases),
             also=also_seen_as(head, name),

@@ -24,7 +24,7 @@ from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_st
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
@@ -52,7 +52,11 @@ class ConsoleWatch(Protocol):
     """What tells the runner that the kernel has said its last words."""
 
     def feed(self, data: bytes) -> bool:
-        """Takes the next bytes of the console; True once a fatal report is complete."""
+        """Takes the next bytes of the console, none where it is silent; True once a fatal report is complete."""
+        ...
+
+    def close(self) -> bool:
+        """Takes the end of the console; True if a fatal report is on it."""
         ...
 
 
@@ -203,6 +207,7 @@ class _Watched:
     crashed_at: float | None = None
     done: bool = False
     kernel_log: str = ""
+    cpus: tuple[CpuPlace, ...] = ()
 
 
 def _watch_guest(
@@ -229,7 +234,7 @@ def _watch_guest(
             said, told = console.read(), report.read()
             if said or told:
                 last_byte = now
-            if said and watch.feed(said) and seen.crashed_at is None:
+            if watch.feed(said) and seen.crashed_at is None:
                 seen.crashed_at = now
             if told:
                 partial += told
@@ -248,6 +253,8 @@ def _watch_guest(
             if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled):
                 break
             monitor.wait(POLL_SECONDS)
+        if (ended or exited) and seen.crashed_at is None and watch.close():
+            seen.crashed_at = now
         seconds = time.monotonic() - started
         cpus: tuple[CpuState, ...] = ()
         try:
@@ -261,8 +268,9 @@ def _watch_guest(
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
             if not exited and _is_death(seen):
                 log = folder / KERNEL_LOG
-                remarks = post_mortem(monitor, boot.vmlinux, log, cpus)
-                seen.detail = "; ".join(filter(None, (seen.detail, *remarks)))
+                remains = post_mortem(monitor, boot.vmlinux, log, cpus)
+                seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
+                seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
@@ -277,6 +285,7 @@ def _watch_guest(
         report_path=str(folder / "report"),
         detail=seen.detail,
         kernel_log_path=seen.kernel_log,
+        cpus=seen.cpus,
     )
 
 
