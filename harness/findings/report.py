@@ -430,7 +430,7 @@ class Report:
         if function is None and self.nameless:
             return False
         if function is None or is_shared_helper(function):
-            return True
+            return not self.rooted
         seen = {where for where, frame in self.places if frame.trusted}
         if key is Key.INSTRUCTION:
             return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
