@@ -188,7 +188,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"page_ref_\w+|page_(?:count|mapcount|cache_get\w*|cache_release)|page_cache_(?:get|release)\w*|"
         r"try_get_page|get_huge_page_tail|"
         r"set_page_(?:count|refcounted)|init_page_count|page_to_(?:nid|pfn|nodenum)|page_zone|pfn_to_page|"
-        r"virt_to_\w+|compound_head",
+        r"virt_to_\w+|compound_head|vm_normal_(?:page|folio)\w*",
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
@@ -307,6 +307,7 @@ def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
 
 _IDLE = re.compile(IDLE.functions)
 _PLUMBING = _one_of(PLUMBING)
+_PRINTING = _one_of(PLUMBING[:1])
 _SHARED = _one_of(SHARED_HELPERS)
 
 
@@ -328,6 +329,11 @@ def is_entry_code(function: str) -> bool:
 def is_root(function: str) -> bool:
     """Whether a trace that comes to ``function`` is whole: a job begins there, or a CPU that has none is there."""
     return is_entry_code(function) or _IDLE.fullmatch(function) is not None
+
+
+def is_printing(function: str) -> bool:
+    """Whether ``function`` prints traces and registers."""
+    return _PRINTING.fullmatch(function) is not None
 
 
 def is_shared_helper(function: str) -> bool:

@@ -17,6 +17,7 @@ from harness.findings.kinds import corruption, deaths, debuggers, locking, memor
 from harness.findings.splat import Key, Splat
 
 __all__ = [
+    "AFTER_DEATH",
     "BY_KIND",
     "CLOSES_ALL",
     "DEATHS",
@@ -57,6 +58,9 @@ class PanicAfter:
 
 
 DEATHS = frozenset(splat.kind for splat in SPLATS if splat.is_death)
+
+AFTER_DEATH = DEATHS | {"atomic-schedule", "atomic-sleep", "invalid-wait-context", "warning"}
+"""Reports that the dying of a task can bring: it exits with what it held, or the dump itself meets the bad stack."""
 
 PANICS_AFTER: tuple[PanicAfter, ...] = (
     PanicAfter(
