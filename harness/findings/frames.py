@@ -295,7 +295,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
 ENTRY_CODE = re.compile(
     r"(?:ia32_|compat_)?(?:system_call|sysenter|syscall)\w*|entry_\w+|do_(?:fast_)?(?:int80_)?syscall_\w+|x64_sys_call|"
     r"do_SYSENTER_32|ia32_sys_call|invoke_syscall|el0\w*|ret_from_(?:fork|exception|sys_call|user_mode)\w*|kthread|"
-    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|worker_thread|run_workqueue|(?:_stext|work_pending)|"
+    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|run_workqueue|(?:_stext|work_pending)|"
     r"kernel_init|kernel_init_freeable|do_(?:one_)?initcalls?|do_basic_setup|init|ret_fast_syscall|no_syscall_entry\w*"
 )
 """Where a job of the kernel begins: the same for all, so no part of what tells one report from another."""

@@ -229,6 +229,8 @@ class ConsoleParser:
         if report is not None and splat.ends is None and line.text == report.lines[-1].text:
             report.join(line, None)  # the same line from two consoles
             return
+        if line.message.startswith("Kernel panic") and report is not None and report.after is not None:
+            self._open[self._open.index(report)] = report = self._settled(report)
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
             return
