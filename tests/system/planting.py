@@ -37,11 +37,12 @@ HOST = "kernel/sys.c"
 FRAGMENTS = ("boot", "mm", "debug")
 KERNELS: dict[str, tuple[str, ...]] = {
     "": FRAGMENTS,
-    "checks": (*FRAGMENTS, "slab", "checks"),
-    "kasan": (*FRAGMENTS, "kasan"),
+    "slab": (*FRAGMENTS, "slab", "checks"),
+    "kasan": (*FRAGMENTS, "checks", "kasan"),
     "kcsan": (*FRAGMENTS, "kcsan"),
 }
-"""The configurations that plants are tried on: the usual one, built upon what is there, and those of debuggers."""
+"""The configurations that plants are tried on: the usual one, built upon what is there, and those of debuggers. KASAN
+finds what the slab allocator would find, so that it has a kernel of its own."""
 
 
 @dataclass(frozen=True, slots=True)

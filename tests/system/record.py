@@ -4,6 +4,9 @@ Builds the tree with the plants (KERNEL: one of planting.KERNELS, the usual conf
 fail in each way of which there is no case yet, or in those named, two guests at a time, and writes what it said to
 tests/findings/cases/ERA/NAME.txt with the findings of today's parser as expectations: to be read, and set right, before
 they are committed.
+
+python -m tests.system.record --judge [CASE ...] boots nothing: it prints where today's parser finds something else than
+the cases expect, and takes it as the expectation of those named.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from harness.findings.parser import parse_console
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
 from harness.model.events import Event, Notice, StepFinished
 from harness.runs.workshop import Workshop
-from tests.findings.test_console_cases import in_words
+from tests.findings.test_console_cases import HEAD_END, case_name, in_words, read_case, symbols_of
 from tests.system.planting import Failure, Plant, Planted, fail, planted_kernel, plants
 
 CASES = Path(__file__).parents[1] / "findings" / "cases"
@@ -95,11 +98,37 @@ def record(workshop: Workshop, planted: Planted, tree: str, plant: Plant, scratc
     return f"{told}{'' if expected else f' -- EXPECTED {plant.found}'}\n    {failure.result.detail}"
 
 
+def judge(accepted: set[str]) -> int:
+    """Prints what changed in the cases, and takes it over into those accepted; 1 where others differ."""
+    differing = 0
+    for path in sorted(CASES.rglob("*.txt")):
+        expected, console = read_case(path)
+        found = [in_words(finding) for finding in parse_console(console, symbols_of(path).get)]
+        head, mark, _ = path.read_bytes().partition(HEAD_END)
+        lines = head.decode().splitlines()
+        if found == expected:
+            kept = [line for line in lines if not line.startswith("# wrong today:")]
+        elif case_name(path) in accepted:
+            kept = [line for line in lines if not line.startswith(("# wrong today:", "# expect:"))]
+            kept += [f"# expect: {words}" for words in found] or ["# expect: none"]
+        else:
+            differing += not any(line.startswith("# wrong today:") for line in lines)
+            print(case_name(path))
+            print("".join(f"    - {words}\n" for words in expected if words not in found), end="")
+            print("".join(f"    + {words}\n" for words in found if words not in expected), end="")
+            continue
+        if kept != lines:
+            path.write_bytes("".join(f"{line}\n" for line in kept).encode() + mark + console)
+    return min(differing, 1)
+
+
 def main(words: list[str]) -> int:
     """Entry point."""
     if not words:
         print(__doc__)
         return 2
+    if words[0] == "--judge":
+        return judge(set(words[1:]))
     (tree, _, kernel), kinds = words[0].partition("+"), words[1:]
     layout = find_layout()
     with tempfile.TemporaryDirectory(prefix="harness-record-") as temporary, ThreadPoolExecutor(2) as pool:
