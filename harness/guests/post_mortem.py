@@ -16,6 +16,7 @@ from harness.guests.kernel_symbols import KernelSymbols, read_symbols
 from harness.guests.monitor import CpuState, Monitor, QemuStuck
 from harness.guests.socket_path import ShortPath
 from harness.model.guest import CpuPlace
+from harness.model.plain_text import clean
 
 # Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
 # before 2.6.25) is answered with the list of those it does.
@@ -120,7 +121,7 @@ def last_words(log: bytes) -> str:
     own = _SYSRQ.split(log, maxsplit=1)[0]
     lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in own.split(b"\n")]
     last = next((line for line in reversed(lines) if line), "")
-    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
+    return f', the last: "{clean(last, MAX_LAST_WORDS)}"' if last else ""
 
 
 def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:
