@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.config.whole_file import write_whole
-from harness.findings.console import clean_text, read_line
+from harness.findings.console import clean_text, read_messages
 from harness.findings.dwarf import Budget, Dwarf, read_dwarf
 from harness.model.finding import Finding, SourceFrame
 
@@ -104,8 +104,11 @@ def trace_entries(finding: Finding) -> tuple[TraceEntry, ...]:
     trace: list[TraceEntry] = []
     loose: list[TraceEntry] = []
     in_trace = in_other = False
-    for number, text in enumerate(finding.lines[:400]):
-        message = read_line(number, clean_text(text.encode("utf-8", "replace"))).message
+    lines = (
+        read_messages(number, clean_text(text.encode("utf-8", "replace")))
+        for number, text in enumerate(finding.lines[:400])
+    )
+    for message in (line.message for messages in lines for line in messages):
         if _OTHER.search(message):
             if trace:
                 break
