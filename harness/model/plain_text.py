@@ -12,10 +12,8 @@ MAX_TEXT = 2000
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,16}[@-~]?|[ -/]{0,4}[0-~]?)?")
 _BLANK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
-# Controls, bidirectional overrides and invisible characters, which make a reader see another text than there is; and
-# halves of surrogate pairs, which undecodable mail is kept as and which no UTF-8 file can hold.
-_FORBIDDEN = dict.fromkeys(
-    [
+NOT_SHOWN = frozenset(
+    (
         *range(0x20),
         *range(0x7F, 0xA0),
         0x061C,
@@ -27,9 +25,12 @@ _FORBIDDEN = dict.fromkeys(
         0xFFFE,
         0xFFFF,
         *range(0xE0000, 0xE0080),
-    ],
-    "\ufffd",
+    )
 )
+"""Code points that are shown as U+FFFD: controls, bidirectional overrides and invisible ones, which make a reader see
+another text than there is; and halves of surrogate pairs, which undecodable mail is kept as and which no UTF-8 file can
+hold."""
+_FORBIDDEN = dict.fromkeys(NOT_SHOWN, "\ufffd")
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
