@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from harness.findings.console import (
     BEHIND_BYTES,
@@ -376,11 +377,41 @@ def _header(message: str) -> tuple[Splat, re.Match[str]] | None:
     return None
 
 
+MAX_FINDINGS = 200
+"""Findings kept of one console: a guest can write another title with every line."""
+
+
+def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the first finding of each title and signature, with how often it came, in the order of the console.
+
+    Memory does not grow with their number. A torn or milder report does not stand for a whole or fatal one. Beyond
+    MAX_FINDINGS, new titles of a kind that is there already count for the kind's first.
+    """
+    first: dict[object, Finding] = {}
+    counts: Counter[object] = Counter()
+    of_kind: dict[str, object] = {}
+    for finding in findings:
+        key: object = (finding.title, finding.signature, finding.severity, finding.corrupted, finding.artefact)
+        if key not in first and len(first) >= MAX_FINDINGS:
+            key = of_kind.get(finding.kind, key)
+        first.setdefault(key, finding)
+        of_kind.setdefault(finding.kind, key)
+        counts[key] += finding.repeats
+    return _in_order(replace(finding, repeats=counts[key]) for key, finding in first.items())
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (finding.first_line, finding.last_line)))
+
+
+def findings_of(data: Iterable[bytes], resolve: Resolve | None = None) -> Iterator[Finding]:
+    """Yield the findings of a console that comes in pieces, in the order in which they end."""
+    parser = ConsoleParser(resolve)
+    for piece in data:
+        yield from parser.feed(piece)
+    yield from parser.close()
+
+
 def parse_console(data: bytes | Iterable[bytes], resolve: Resolve | None = None) -> tuple[Finding, ...]:
     """Return the findings of a whole console, in the order in which they begin."""
-    parser = ConsoleParser(resolve)
-    found: list[Finding] = []
-    for piece in (data,) if isinstance(data, bytes) else data:
-        found += parser.feed(piece)
-    found += parser.close()
-    return tuple(sorted(found, key=lambda finding: (finding.first_line, finding.last_line)))
+    return _in_order(findings_of((data,) if isinstance(data, bytes) else data, resolve))

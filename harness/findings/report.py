@@ -454,7 +454,7 @@ class Report:
         key = self.splat.key
         if key in (Key.NONE, Key.HEADER):
             return False
-        if function is None and self.nameless:
+        if self.rooted or (function is None and self.nameless):
             return False
         if function is None or is_shared_helper(function):
             return not self.rooted

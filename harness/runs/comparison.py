@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.model.errors import UserError
 from harness.model.observation import Observation
 from harness.model.verdict import Rate, TitleVerdict
+from harness.reports.folding import suppressed_words
 from harness.results.comparison import Column, Comparison, TitleRow
 from harness.results.store import CellRow, RunRow, Store
 from harness.runs.summary import observations
@@ -58,6 +60,8 @@ def compare_runs(store: Store, first: RunRow, second: RunRow) -> Comparison:
         *(f"{kernel} does not build any more" for kernel in broken),
         *(f"{kernel} is not in the second run" for kernel in gone),
         *_notes(first, second),
+        *_suppressed(store, first),
+        *_suppressed(store, second),
     )
     seen = (*before, *after)
     heading = f"{first.id} and {second.id}"
@@ -73,6 +77,13 @@ def _newly_broken(store: Store, first: RunRow, second: RunRow) -> tuple[str, ...
     good = {(k.tree, k.patches) for k in store.kernels(first.id) if k.state != "failed"}
     failed = [k for k in store.kernels(second.id) if k.state == "failed" and (k.tree, k.patches) in good]
     return tuple(f"{k.tree} + {k.patches}" for k in failed)
+
+
+def _suppressed(store: Store, run: RunRow) -> tuple[str, ...]:
+    """What known noise took out of a run, in one line."""
+    results = [cell.result for cell in store.run_cells(run.id) if cell.result is not None]
+    counts = Counter(finding.noise for result in results for finding in result.findings if finding.suppressed)
+    return (f"{run.id}: {suppressed_words(sorted(counts.items()))}",) if counts else ()
 
 
 def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
