@@ -252,7 +252,7 @@ class ConsoleParser:
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
-            cuts_in = report.is_cut and not report.foreign_count
+            cuts_in = report.is_cut and not report.foreign_count and not report.rooted
             mixed = cuts_in and report.lacks_its_trace
             self._open.remove(report)
             settled = self._settled(report)
