@@ -33,12 +33,7 @@ def signature_of(kind: str, key: str | None, trace: Sequence[str], title: str, a
 def _first(functions: Iterable[str], key: str, aliases: Aliases) -> list[str]:
     chosen: list[str] = []
     for function in functions:
-        if function != key and (
-            is_plumbing(function)
-            or is_shared_helper(function)
-            or is_entry_code(function)
-            or function == "worker_thread"
-        ):
+        if function != key and (is_plumbing(function) or is_shared_helper(function) or is_entry_code(function)):
             continue
         name = aliases.canonical(function)
         if name not in chosen[-1:]:
