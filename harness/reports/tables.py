@@ -229,6 +229,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         mark = severity_mark(finding.severity)
         title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
+        title += f" ({finding.repeats} times)" if finding.repeats > 1 else ""
         title += f" ({finding.origin})" if finding.origin else ""
         title += f" ({remark})" if (remark := effect_words(finding)) else ""
         lines = f"{finding.first_line}-{finding.last_line}"
