@@ -20,9 +20,9 @@ from harness.guests.kernel_symbols import read_symbols
 from harness.guests.system_map import read_system_map
 from harness.model.errors import UserError
 from harness.model.finding import Effect, Finding, Severity
+from harness.model.plain_text import clean
 from harness.reports import tables
 from harness.reports.folding import suppressed_words
-from harness.reports.wording import clean
 from harness.runs.interpretation import Interpretation
 from harness.verdicts.cell_rules import NO_RULES, CellRules, Circumstances, judged
 
