@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,12 +12,13 @@ from harness.config.whole_file import write_whole
 from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG
+from harness.model.noise import NoiseEntry
+from harness.model.plain_text import clean as safe
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
 from harness.reports.applied import applied_lines
 from harness.reports.html import ReportContext, compare_page, run_page
-from harness.reports.wording import clean as safe
 from harness.results.comparison import Comparison
 from harness.results.summary import RunSummary
 from harness.runs.applying import application
@@ -51,13 +52,15 @@ def show_summary(summary: RunSummary) -> None:
     tables.show(sys.stdout, tables.run_result(summary))
 
 
-def show_cell(result: CellResult) -> None:
-    """A cell's outcome, its findings, and where its files are."""
+def show_cell(result: CellResult, entries: Mapping[str, NoiseEntry]) -> None:
+    """A cell's outcome, its findings, what known noise (``entries``) suppresses, and where its files are."""
     click.echo(f"cell {result.key}\n{result.outcome}{f': {safe(result.reason)}' if result.reason else ''}")
     reached = f", user space after {result.user_space:.1f} s" if result.user_space is not None else ""
     click.echo(f"{result.seconds:.1f} s{reached}{f', {safe(result.guest)}' if result.guest else ''}\n")
     if result.findings:
         tables.show(sys.stdout, tables.findings_table(result.findings))
+    for line in tables.suppressed_lines(result.findings, entries):
+        click.echo(line)
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:
         rows.append((f"{KERNEL_LOG} (from guest RAM)", result.kernel_log))

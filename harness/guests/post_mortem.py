@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from harness.guests.kernel_log import LogUnreadable, Memory, Read, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
 from harness.guests.monitor import CpuState, Monitor, QemuStuck
+from harness.guests.socket_path import ShortPath
+from harness.model.guest import CpuPlace
+from harness.model.plain_text import clean
 
 # Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
 # before 2.6.25) is answered with the list of those it does.
@@ -36,7 +40,8 @@ def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: 
         raise QemuStuck(f"QEMU's own state is {status!r}")
     with socket.socket(socket.AF_UNIX) as serial:
         serial.settimeout(2.0)
-        _connect(serial, console_socket)
+        with ShortPath(console_socket) as name:
+            serial.connect(name)
         serial.setblocking(False)
         for key in SYSRQ_KEYS:
             monitor.send_break("console")
@@ -51,15 +56,6 @@ def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: 
                 monitor.wait(0.05)
 
 
-def _connect(sock: socket.socket, path: Path) -> None:
-    # The path may be longer than a socket address holds; the descriptor's name in /proc is short.
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sock.connect(f"/proc/self/fd/{handle}/{path.name}")
-    finally:
-        os.close(handle)
-
-
 def where_cpus_stand(monitor: Monitor) -> tuple[CpuState, ...]:
     """The CPUs, () where QEMU has no monitor. Raises QemuStuck."""
     try:
@@ -69,29 +65,46 @@ def where_cpus_stand(monitor: Monitor) -> tuple[CpuState, ...]:
         return ()
 
 
-def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path, cpus: tuple[CpuState, ...] = ()) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a post-mortem found: remarks for people, and where the CPUs stood."""
+
+    remarks: tuple[str, ...]
+    cpus: tuple[CpuPlace, ...] = ()
+
+
+def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path, cpus: tuple[CpuState, ...] = ()) -> Remains:
     """Reads where the CPUs stand and the kernel's log out of the guest, which is stopped for it.
 
-    ``cpus`` is where they stood before something was asked of the guest; () where nothing was. Returns remarks for
-    people. ``kernel_log`` holds the log afterwards, if there was one, and below it what is on the CPUs' stacks. Raises
-    QemuStuck.
+    ``cpus`` is where they stood before something was asked of the guest; () where nothing was. ``kernel_log`` holds the
+    log afterwards, if there was one, and below it what is on the CPUs' stacks. Raises QemuStuck.
     """
     told: list[str] = []
+    places: tuple[CpuPlace, ...] = ()
     try:
         monitor.need()
         if monitor.ended is None:
             monitor.stop()
         cpus = cpus or monitor.cpus()
         if vmlinux is None:
-            return _places(cpus, None)
+            return Remains(tuple(_places(cpus, None)))
         try:
             symbols = read_symbols(vmlinux)
         except (OSError, ValueError) as error:
-            return [*_places(cpus, None), f"no log from guest RAM: {error}"]
+            return Remains((*_places(cpus, None), f"no log from guest RAM: {error}"))
         told += _places(cpus, symbols)
+        places = tuple(CpuPlace(symbols.function_at(cpu.counter)) for cpu in cpus[:MAX_CPUS])
         memory = Memory(symbols, _reader(monitor, kernel_log.with_name("memory.part")), monitor.memory_bytes())
+        on_stacks = [on_stack(memory, cpu) for cpu in cpus[:MAX_CPUS]]
+        places = tuple(
+            CpuPlace(place.function, tuple(name for _, name, _ in found or ()))
+            for place, found in zip(places, on_stacks, strict=True)
+        )
         log = recover_log(memory)
-        stacks = [stack_text(memory, number, cpu) for number, cpu in enumerate(cpus[:MAX_CPUS])]
+        stacks = [
+            stack_text(symbols, number, cpu, found)
+            for number, (cpu, found) in enumerate(zip(cpus, on_stacks, strict=False))
+        ]
         if log.text:
             kernel_log.write_bytes(log.text + "".join(stacks).encode())
         told.append(f"log of {log.lines} lines from guest RAM{last_words(log.text)}")
@@ -99,7 +112,7 @@ def post_mortem(monitor: Monitor, vmlinux: Path | None, kernel_log: Path, cpus: 
         told.append(f"no log from guest RAM: {error}")
     except OSError as error:
         told.append(f"guest RAM cannot be read: {error}")
-    return told
+    return Remains(tuple(told), places)
 
 
 def last_words(log: bytes) -> str:
@@ -108,7 +121,7 @@ def last_words(log: bytes) -> str:
     own = _SYSRQ.split(log, maxsplit=1)[0]
     lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in own.split(b"\n")]
     last = next((line for line in reversed(lines) if line), "")
-    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
+    return f', the last: "{clean(last, MAX_LAST_WORDS)}"' if last else ""
 
 
 def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:
@@ -122,26 +135,34 @@ def _place(address: int, symbols: KernelSymbols | None) -> str:
     return f"in {place[0]}+{place[1]:#x}" if place else f"at {address:#x}"
 
 
-def stack_text(memory: Memory, number: int, cpu: CpuState) -> str:
-    """The functions whose addresses are on a CPU's stack, as a trace that trusts none; "" for a CPU in user space.
+def on_stack(memory: Memory, cpu: CpuState) -> list[tuple[int, str, int]] | None:
+    """(address, function, offset in it) of what looks like a return address on a CPU's stack, innermost first, at most
+    MAX_STACK_LINES; None where the stack cannot be read, [] for a CPU outside of the kernel's code.
 
     Read up to the next multiple of 8 KiB, where a stack of 2.5 and later ends at the latest.
     """
     symbols = memory.symbols
     if symbols.place_of(cpu.counter) is None:
-        return ""
-    lines = [f"{POST_MORTEM}CPU {number} {_place(cpu.counter, symbols)}; on its stack, leftovers among them:"]
+        return []
     try:
         words = memory.bytes_at(cpu.stack, STACK_BYTES - cpu.stack % STACK_BYTES)
     except LogUnreadable:
-        return f"{lines[0]} nothing that can be read\n"
+        return None
     width = symbols.pointer
-    for at in range(0, len(words) - width + 1, width):
-        address = int.from_bytes(words[at : at + width], "little")
-        place = symbols.place_of(address)
-        if place is not None and len(lines) <= MAX_STACK_LINES:
-            lines.append(f" [<{address:0{2 * width}x}>] ? {place[0]}+{place[1]:#x}")
-    return "\n".join(lines) + "\n"
+    addresses = (int.from_bytes(words[at : at + width], "little") for at in range(0, len(words) - width + 1, width))
+    found = ((address, symbols.place_of(address)) for address in addresses)
+    return [(address, *place) for address, place in islice(((a, p) for a, p in found if p), MAX_STACK_LINES)]
+
+
+def stack_text(symbols: KernelSymbols, number: int, cpu: CpuState, found: Sequence[tuple[int, str, int]] | None) -> str:
+    """What ``on_stack`` found, as a trace that trusts none; "" for a CPU in user space."""
+    if symbols.place_of(cpu.counter) is None:
+        return ""
+    head = f"{POST_MORTEM}CPU {number} {_place(cpu.counter, symbols)}; on its stack, leftovers among them:"
+    if found is None:
+        return f"{head} nothing that can be read\n"
+    lines = [f" [<{address:0{2 * symbols.pointer}x}>] ? {name}+{offset:#x}" for address, name, offset in found]
+    return "\n".join([head, *lines]) + "\n"
 
 
 def _reader(monitor: Monitor, part: Path) -> Read:

@@ -5,9 +5,7 @@ The only place that starts QEMU.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import os
 import shlex
 import shutil
 import signal
@@ -15,23 +13,22 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from harness.config.child_process import dies_with_this_process
 from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
 from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,11 @@ class ConsoleWatch(Protocol):
     """What tells the runner that the kernel has said its last words."""
 
     def feed(self, data: bytes) -> bool:
-        """Takes the next bytes of the console; True once a fatal report is complete."""
+        """Takes the next bytes of the console, none where it is silent; True once a fatal report is complete."""
+        ...
+
+    def close(self) -> bool:
+        """Takes the end of the console; True if a fatal report is on it."""
         ...
 
 
@@ -119,13 +120,6 @@ def qemu_version(qemu: str) -> str:
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
-def _die_with(parent: int) -> None:
-    # A killed harness must not leave guests behind; nor one that was killed before this line.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 class _Tail:
     """New bytes of a file that QEMU appends to."""
 
@@ -174,7 +168,7 @@ def run_guest(
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - one prctl(2) call, no lock is taken
+                preexec_fn=dies_with_this_process(signal.SIGKILL),  # noqa: PLW1509 - it takes no lock
                 start_new_session=True,
             )
     except OSError as error:
@@ -203,6 +197,7 @@ class _Watched:
     crashed_at: float | None = None
     done: bool = False
     kernel_log: str = ""
+    cpus: tuple[CpuPlace, ...] = ()
 
 
 def _watch_guest(
@@ -229,7 +224,7 @@ def _watch_guest(
             said, told = console.read(), report.read()
             if said or told:
                 last_byte = now
-            if said and watch.feed(said) and seen.crashed_at is None:
+            if watch.feed(said) and seen.crashed_at is None:
                 seen.crashed_at = now
             if told:
                 partial += told
@@ -248,6 +243,8 @@ def _watch_guest(
             if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled):
                 break
             monitor.wait(POLL_SECONDS)
+        if (ended or exited) and seen.crashed_at is None and watch.close():
+            seen.crashed_at = now
         seconds = time.monotonic() - started
         cpus: tuple[CpuState, ...] = ()
         try:
@@ -261,8 +258,9 @@ def _watch_guest(
                 seen.detail += "; " + _sysrq(monitor, folder, limits, console, watch, seen.user_space is not None)
             if not exited and _is_death(seen):
                 log = folder / KERNEL_LOG
-                remarks = post_mortem(monitor, boot.vmlinux, log, cpus)
-                seen.detail = "; ".join(filter(None, (seen.detail, *remarks)))
+                remains = post_mortem(monitor, boot.vmlinux, log, cpus)
+                seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
+                seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
@@ -277,6 +275,7 @@ def _watch_guest(
         report_path=str(folder / "report"),
         detail=seen.detail,
         kernel_log_path=seen.kernel_log,
+        cpus=seen.cpus,
     )
 
 

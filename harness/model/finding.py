@@ -23,6 +23,17 @@ class Severity(enum.StrEnum):
     """Can be the wanted behaviour of a stressed machine: OOM kill, unknown NMI."""
 
 
+class Effect(enum.StrEnum):
+    """What a report does to its cell, as the policy says (configs/findings/policy.yaml)."""
+
+    FAIL = "fail"
+    """The cell's outcome is a finding, and its title is compared with the baseline's."""
+    COUNT = "count"
+    """The cell can pass; the title is compared with the baseline's."""
+    SHOW = "show"
+    """The cell can pass and nothing is compared; the report is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFrame:
     """Where an entry of a call trace is in the source: ``function`` as the compiler has it, ``file`` from the kernel's
@@ -47,11 +58,13 @@ class Finding:
     ``also`` are titles that the same bug has where it is reported in another shape, sorted.
     ``first_line`` and ``last_line`` are 1-based physical lines of the file ``artefact``, both inclusive: the console,
     or the kernel's log from guest RAM where the console lacks the report.
+    ``repeats`` counts the reports of the console that it stands for: all those of its title and signature.
     ``lines`` are the report's own lines, cleaned of control characters, at most 400 of them.
     ``corrupted`` says that the report lacks a part which every kernel prints with it (cut or overwritten console).
     ``frames`` are the trusted functions of the first call trace, innermost first, without offsets; ``guesses`` those
     that the kernel marks with "?". ``source`` is the trace in the source, where the kernel's vmlinux could tell.
     ``noise`` is the name of the entry of configs/findings/noise.yaml that knows it; "" for a finding that counts.
+    ``effect`` is what it does to its cell by the policy and by that entry.
     """
 
     kind: str
@@ -69,6 +82,18 @@ class Finding:
     guesses: tuple[str, ...] = ()
     source: tuple[SourceFrame, ...] = ()
     noise: str = ""
+    effect: Effect = Effect.FAIL
+    repeats: int = 1
+
+    @property
+    def suppressed(self) -> bool:
+        """Known noise that says nothing of the kernel; one with an entry that is not suppressed is the tree's own."""
+        return bool(self.noise) and self.effect is Effect.SHOW
+
+    @property
+    def known(self) -> bool:
+        """Known of the tree without any series: compared with the baseline's, but no reason to ask for more runs."""
+        return bool(self.noise) and self.effect is not Effect.SHOW
 
     @property
     def origin(self) -> str:

@@ -52,10 +52,21 @@ class GuestEnd(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CpuPlace:
+    """Where a CPU of a dead or hung guest stood: the function, None outside of the kernel's code (or where no vmlinux
+    could tell), and those whose addresses lie on its stack, innermost first; leftovers of earlier calls are among
+    them."""
+
+    function: str | None
+    stack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GuestResult:
     """What a guest left. Times in seconds since power-on; None where it did not get that far.
 
     ``kernel_log_path`` is the log that was read from guest RAM, "" where there was no need to or it was not to be had.
+    ``cpus`` is where the CPUs stood, in their order; () where the guest ended well or nobody could tell.
     """
 
     end: GuestEnd
@@ -65,3 +76,4 @@ class GuestResult:
     report_path: str
     detail: str = ""
     kernel_log_path: str = ""
+    cpus: tuple[CpuPlace, ...] = ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from harness.model.build_message import BroughtMessage, BuildMessage
 from harness.model.cell import CellResult
 from harness.model.finding import Finding
+from harness.model.noise import NoiseEntry
 from harness.results.store import CellRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
@@ -86,11 +88,32 @@ def _cell(cell: CellRow) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {"title": finding.title, "severity": finding.severity.value, "artefact": finding.artefact}
+    return {
+        "title": finding.title,
+        "severity": finding.severity.value,
+        "artefact": finding.artefact,
+        "corrupted": finding.corrupted,
+        "effect": finding.effect.value,
+        "suppressed": finding.suppressed,
+        "noise": finding.noise or None,
+    }
 
 
-def cell_object(result: CellResult) -> dict[str, Any]:
-    """The object that ``harness show CELL --json`` prints."""
+def noise_entry_object(name: str, entries: Mapping[str, NoiseEntry]) -> dict[str, Any]:
+    """An entry of known noise: its name, and of one that is still defined list, reason and last day."""
+    entry = entries.get(name)
+    if entry is None:
+        return {"name": name, "list": None, "reason": None, "expires": None}
+    return {
+        "name": entry.name,
+        "list": entry.list.value,
+        "reason": entry.reason,
+        "expires": entry.expires.isoformat(),
+    }
+
+
+def cell_object(result: CellResult, entries: Mapping[str, NoiseEntry]) -> dict[str, Any]:
+    """The object that ``harness show CELL --json`` prints; ``entries`` are the known reports by name."""
     return {
         "cell": result.key,
         "outcome": result.outcome.value,
@@ -102,9 +125,16 @@ def cell_object(result: CellResult) -> dict[str, Any]:
         "report": result.report,
         "kernel_log": result.kernel_log or None,
         "findings": [
-            {**_finding(one), "kind": one.kind, "first_line": one.first_line, "last_line": one.last_line}
+            {
+                **_finding(one),
+                "kind": one.kind,
+                "first_line": one.first_line,
+                "last_line": one.last_line,
+                "noise": noise_entry_object(one.noise, entries) if one.noise else None,
+            }
             for one in result.findings
         ],
+        "suppressed": sum(one.suppressed for one in result.findings),
     }
 
 

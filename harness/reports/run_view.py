@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
+from harness.model.plain_text import clean
 from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
@@ -19,9 +21,10 @@ from harness.reports.folding import (
     fold,
     occurrences,
     stressors_of,
+    suppressed_words,
     verdict_titles,
 )
-from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity_mark, verdict_mark
+from harness.reports.wording import Mark, Tone, conclusion_mark, severity_mark, verdict_mark
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
@@ -78,12 +81,14 @@ class ConsoleView:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """A title with where it was seen. ``kernels`` are (patches, hits, cells) of the kernels that have it."""
+    """A title with where it was seen. ``kernels`` are (patches, hits, cells) of the kernels that have it; ``noise``
+    says how many of the reports are suppressed, and by which entries."""
 
     title: str
     anchor: str
     severity: Mark
     corrupted: int
+    noise: str
     own: tuple[tuple[int, str], ...]
     kernels: tuple[tuple[int, int, int], ...]
     shown: tuple[Occurrence, ...]
@@ -238,6 +243,7 @@ def _finding(tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor
         anchor=anchor,
         severity=severity_mark(worst),
         corrupted=sum(o.finding.corrupted for o in seen),
+        noise=suppressed_words(sorted(Counter(o.finding.noise for o in seen if o.finding.suppressed).items())),
         own=tuple(dict.fromkeys(o.own for o in seen if o.own is not None)),
         kernels=tuple(kernels),
         shown=seen[:MAX_OCCURRENCES],

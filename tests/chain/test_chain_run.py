@@ -53,6 +53,7 @@ def test_the_same_again_builds_and_boots_nothing(make: Make) -> None:
     assert {cell.repeat for cell in store.run_cells(store.runs()[0].id)} == {2}
 
 
+@pytest.mark.slow
 def test_another_seed_duration_or_guest_is_another_cell(make: Make) -> None:
     checkout = make(harmless(1))
     for words in ((), ("--seed", "9"), ("--duration", "2", "--append", "nosmp")):
@@ -91,18 +92,21 @@ def test_a_panic_is_never_exit_0(make: Make) -> None:
     assert make([patch("	guest(panic, function=demo_check);")]).harness("run", "demo").code == 1
 
 
+@pytest.mark.slow
 def test_a_panic_before_user_space_is_the_kernels(make: Make) -> None:
     checkout = make([patch("	guest(panic, function=demo_init, when=boot);")])
     assert checkout.harness("run", "demo").code == 1
     assert outcomes(checkout)[1, "migration"] is Outcome.FINDING
 
 
+@pytest.mark.slow
 def test_a_panic_on_both_sides_is_no_clean_run(make: Make) -> None:
     checkout = make(harmless(1), core=["	guest(panic, function=core_check);"])
     ended = checkout.harness("run", "demo")
     assert ended.code == 4, ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verb", "words"), [("hang", "hung in user space"), ("die", "died without a word")])
 def test_a_guest_that_falls_silent_is_an_open_question(make: Make, verb: str, words: str) -> None:
     checkout = make([patch(f"	guest({verb});")])
@@ -114,6 +118,7 @@ def test_a_guest_that_falls_silent_is_an_open_question(make: Make, verb: str, wo
     assert "guest hung" in ended.out
 
 
+@pytest.mark.slow
 def test_enough_hangs_are_worse(make: Make) -> None:
     checkout = make([patch("	guest(die);")])
     ended = checkout.harness("run", "demo", "--repeat", "5")
@@ -128,6 +133,7 @@ def test_a_stressor_that_did_not_do_its_work_is_no_pass(make: Make) -> None:
     assert "fake_work +0: less than 100 (the fake path ran)" in ended.out
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exercised_is_missing_evidence(make: Make) -> None:
     checkout = make(harmless(1), core=["	guest(skip, stressor=migration);", "	guest(fail, stressor=memcg);"])
     assert checkout.harness("run", "demo", "--stressor", "migration", "--stressor", "memcg").code == 4
@@ -136,6 +142,7 @@ def test_what_cannot_be_exercised_is_missing_evidence(make: Make) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["exit", "kill"])
 def test_a_dead_qemu_is_never_the_kernels(make: Make, verb: str) -> None:
     checkout = make([patch(f"	guest({verb});")])
@@ -149,6 +156,7 @@ def test_a_dead_qemu_is_never_the_kernels(make: Make, verb: str) -> None:
     assert checkout.boots() == 3
 
 
+@pytest.mark.slow
 def test_a_dead_engine_is_never_the_kernels(make: Make) -> None:
     checkout = make(harmless(1))
     checkout.fault = "dead"
@@ -160,6 +168,7 @@ def test_a_dead_engine_is_never_the_kernels(make: Make) -> None:
     assert len(checkout.store().runs()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["killed", "memory", "late"])
 def test_a_container_that_was_ended_is_never_the_kernels(make: Make, fault: str) -> None:
     checkout = make(harmless(1))
@@ -169,6 +178,7 @@ def test_a_container_that_was_ended_is_never_the_kernels(make: Make, fault: str)
     assert checkout.harness("run", "demo").code == 0
 
 
+@pytest.mark.slow
 def test_qemu_that_is_not_there(make: Make) -> None:
     checkout = make(harmless(1))
     (checkout.folder / "qemu").unlink()
@@ -188,6 +198,7 @@ def test_a_series_that_breaks_the_build_is_worse(make: Make) -> None:
     assert checkout.containers("build") == builds, "a tree that does not build is not built again"
 
 
+@pytest.mark.slow
 def test_a_baseline_that_does_not_build_blames_nobody(make: Make) -> None:
     checkout = make(harmless(1), core=["#error broken before"])
     ended = checkout.harness("run", "demo")
@@ -206,6 +217,7 @@ def test_a_patch_that_does_not_apply(make: Make) -> None:
     assert set(outcomes(checkout)) == {(0, "migration"), (2, "migration")}
 
 
+@pytest.mark.slow
 def test_an_unavailable_tree_is_a_line(make: Make) -> None:
     checkout = make(harmless(1), trees=("gone", "fake"))
     ended = checkout.harness("run", "demo")
@@ -236,6 +248,7 @@ options:
 """
 
 
+@pytest.mark.slow
 def test_a_dropped_option_that_nothing_needs_is_told_once_and_no_error(make: Make) -> None:
     checkout = make(harmless(1))
     checkout.write("configs/kconfig/history.yaml", HISTORY.replace("6.5-rc1", "6.0"))
@@ -253,6 +266,7 @@ def test_a_dropped_option_that_nothing_needs_is_told_once_and_no_error(make: Mak
     )
 
 
+@pytest.mark.slow
 def test_a_dropped_option_that_the_series_requires_blocks_the_cells_of_its_tree(make: Make) -> None:
     checkout = make(harmless(1))
     series = checkout.series_folder / "series.yaml"
@@ -263,6 +277,7 @@ def test_a_dropped_option_that_the_series_requires_blocks_the_cells_of_its_tree(
     assert "the series needs CONFIG_PROVE_RCU (why): dropped, unmet dependency: LOCKDEP_SUPPORT=n" in ended.out
 
 
+@pytest.mark.slow
 def test_a_stressor_is_blocked_by_what_the_kernel_has_not_yet(make: Make) -> None:
     checkout = make(harmless(1), stressors=("migration", "quiet"))
     checkout.write("configs/kconfig/history.yaml", HISTORY)
@@ -295,6 +310,7 @@ def test_what_became_of_every_request(make: Make) -> None:
     assert "stressor memcg: blocked, needs CONFIG_NUMA: not in this kernel before 6.5-rc1" in words
 
 
+@pytest.mark.slow
 def test_the_history_of_an_option(make: Make) -> None:
     checkout = make(harmless(1))
     checkout.write("configs/kconfig/history.yaml", HISTORY)
@@ -324,6 +340,7 @@ def test_what_config_does_not_know(make: Make, words: tuple[str, ...], told: str
     assert ended.code == 2 and told in ended.err, ended.err
 
 
+@pytest.mark.slow
 def test_a_required_option_that_nobody_requests(make: Make) -> None:
     checkout = make(harmless(1))
     checkout.write("configs/kconfig/fake.config", "CONFIG_NUMA=y\n")
@@ -332,6 +349,7 @@ def test_a_required_option_that_nobody_requests(make: Make) -> None:
     assert "CONFIG_DEBUG_VM is required (the assertion needs it)" in ended.err
 
 
+@pytest.mark.slow
 def test_a_stressor_whose_option_is_missing_is_blocked(make: Make) -> None:
     checkout = make(harmless(1))
     checkout.write("configs/kconfig/fake.config", "CONFIG_DEBUG_VM=y\n")

@@ -15,7 +15,7 @@ from harness.guests import kernel_log
 from harness.guests.kernel_log import LogUnreadable, Memory, NeverStarted, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, Segment
 from harness.guests.monitor import CpuState
-from harness.guests.post_mortem import stack_text
+from harness.guests.post_mortem import on_stack, stack_text
 
 MEMORY = 4 << 20
 BASE = {4: 0xC0000000, 8: 0xFFFFFFFF80000000}
@@ -343,12 +343,16 @@ def test_what_is_on_the_stack_of_a_cpu(pointer: int) -> None:
     for place, value in enumerate((0x1234, code[1][0] + 0x10, code[2][0] + 0x90, code[2][0] + 0x7F)):
         machine.memory[stack + place * pointer : stack + (place + 1) * pointer] = value.to_bytes(pointer, "little")
     memory = Memory(symbols, machine.read, MEMORY)
-    text = stack_text(memory, 1, CpuState(code[0][0] + 5, DIRECT[pointer] + stack))
+
+    def told(number: int, cpu: CpuState) -> str:
+        return stack_text(symbols, number, cpu, on_stack(memory, cpu))
+
+    text = told(1, CpuState(code[0][0] + 5, DIRECT[pointer] + stack))
     first, *rest = text.splitlines()
     assert first == "# post-mortem: CPU 1 in hang+0x5; on its stack, leftovers among them:"
     assert [line.split("] ")[1] for line in rest] == ["? caller+0x10", "? other+0x7f"]
-    assert stack_text(memory, 0, CpuState(0x8048000, 0xBFFFF000)) == ""
-    assert stack_text(memory, 0, CpuState(code[0][0], 0x10)).endswith("nothing that can be read\n")
+    assert told(0, CpuState(0x8048000, 0xBFFFF000)) == ""
+    assert told(0, CpuState(code[0][0], 0x10)).endswith("nothing that can be read\n")
     assert parse_console(OOPS + text.encode())[0].frames == parse_console(OOPS)[0].frames
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.parser import parse_console
+from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, machine_of, run_guest
 from harness.model.build import Kernel
@@ -172,22 +173,21 @@ class Failure:
     findings: tuple[Finding, ...]
 
 
-class _Watch:
-    """As a cell's; and gives QEMU's monitor ``command`` when the plant is at work."""
+class _Watch(ReportWatch):
+    """A cell's, that gives QEMU's monitor ``command`` when the plant is at work."""
 
     def __init__(self, folder: Path, command: str) -> None:
-        self.parser = ConsoleParser()
+        super().__init__()
         self.folder, self.command, self.said = folder, command, b""
 
     def feed(self, data: bytes) -> bool:
         """As ConsoleWatch."""
-        self.parser.feed(data)
         if self.command:
             self.said += data
             if b"planted: " in self.said:
                 tell_monitor(self.folder / MONITOR, self.command)
                 self.command = ""
-        return self.parser.fatal_report_complete
+        return super().feed(data)
 
 
 MONITOR = "hmp.sock"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.findings.silent_death import silent_death
 from harness.guests.qemu import machine_of
 from harness.model.cell import Cell, Outcome
 from harness.model.finding import KERNEL_LOG
@@ -74,6 +75,8 @@ def test_a_silent_death_is_located(
     assert f"CPU 0 in {function}+" in failure.result.detail
     assert f"planted: {kind.partition('-')[2]}".encode() in failure.kernel_log
     assert failure.findings == ()
+    death = silent_death(end, False, failure.result.cpus, failure.result.detail)
+    assert death.function == function, (death.title, failure.result.cpus)
 
 
 def test_a_cell_of_a_kernel_that_died_before_its_console(workshop: Workshop, planted: Planted, tmp_path: Path) -> None:
