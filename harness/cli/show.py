@@ -14,6 +14,7 @@ from harness.model.cell import Outcome
 from harness.reports.run_json import cell_object, run_object
 from harness.reports.terminal import listener_for
 from harness.runs.summary import summarize
+from harness.runs.tree_files import source_text
 from harness.runs.workshop import Workshop
 
 _CELL = re.compile(r"[0-9a-f]{8,64}")
@@ -40,17 +41,20 @@ def show_command(run: str, as_json: bool) -> int:
     """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
 
     A run without an end is shown as far as it got, with exit code 4. The beginning of a cell's key (8 or more digits,
-    as a run's report gives it) shows that cell: outcome, findings, and where its console, its report and, of a kernel
-    that died, its log from guest RAM are; exit code 1 where it has findings.
+    as a run's report gives it) shows that cell: outcome, findings with their traces in the source, and where its
+    console, its report and, of a kernel that died, its log from guest RAM are; exit code 1 where it has findings.
     """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         if _CELL.fullmatch(run) and not any(row.id.startswith(run) for row in workshop.store.runs()):
             result = workshop.store.find_cell(run)
+            used, row = workshop.store.newest_use(result.key) or ("", None)
             if as_json:
-                click.echo(json.dumps(cell_object(result)))
+                click.echo(json.dumps(cell_object(result, row.touched_frames if row is not None else None)))
             else:
-                show_cell(result)
+                kernels = workshop.store.kernels(used) if row is not None else []
+                at = [k.tree_id for k in kernels if row and (k.tree, k.patches) == (row.tree, row.patches)]
+                show_cell(result, row, source_text(workshop, at[0] if at else ""))
             return 1 if result.outcome is Outcome.FINDING else 0
         summary = summarize(workshop.store, workshop.store.run(run))
     if as_json:

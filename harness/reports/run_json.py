@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from harness.model.build_message import BroughtMessage, BuildMessage
 from harness.model.cell import CellResult
-from harness.model.finding import Finding
+from harness.model.finding import Finding, FrameTouch, SourceFrame
 from harness.results.store import CellRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
@@ -79,7 +80,11 @@ def _cell(cell: CellRow) -> dict[str, Any]:
         "reused": cell.reused,
         "seconds": None if result is None else result.seconds,
         "findings": [
-            {**_finding(finding), "own_line": _own(cell, place)}
+            {
+                **_finding(finding),
+                "own_line": _own(cell, place),
+                "source": source_objects(finding.source, cell.touched_frames.get(place, {})),
+            }
             for place, finding in enumerate(result.findings if result else ())
         ],
     }
@@ -89,8 +94,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {"title": finding.title, "severity": finding.severity.value, "artefact": finding.artefact}
 
 
-def cell_object(result: CellResult) -> dict[str, Any]:
-    """The object that ``harness show CELL --json`` prints."""
+def source_objects(frames: Sequence[SourceFrame], touched: Mapping[int, FrameTouch]) -> list[dict[str, Any]]:
+    """A trace in the source; what is not known is null. ``touched`` is null for a frame that the series left alone."""
+    return [
+        {
+            **asdict(frame),
+            "file": frame.file or None,
+            "line": frame.line or None,
+            "touched": asdict(touched[place]) if place in touched else None,
+        }
+        for place, frame in enumerate(frames)
+    ]
+
+
+def cell_object(result: CellResult, touched: Mapping[int, Mapping[int, FrameTouch]] | None = None) -> dict[str, Any]:
+    """The object that ``harness show CELL --json`` prints; ``touched`` as in CellRow.touched_frames."""
     return {
         "cell": result.key,
         "outcome": result.outcome.value,
@@ -102,8 +120,14 @@ def cell_object(result: CellResult) -> dict[str, Any]:
         "report": result.report,
         "kernel_log": result.kernel_log or None,
         "findings": [
-            {**_finding(one), "kind": one.kind, "first_line": one.first_line, "last_line": one.last_line}
-            for one in result.findings
+            {
+                **_finding(one),
+                "kind": one.kind,
+                "first_line": one.first_line,
+                "last_line": one.last_line,
+                "source": source_objects(one.source, (touched or {}).get(place, {})),
+            }
+            for place, one in enumerate(result.findings)
         ],
     }
 

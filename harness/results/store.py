@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity, SourceFrame
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -90,6 +90,7 @@ _run_kernels = sa.Table(
     sa.Column("incremental", sa.Boolean, nullable=False),
     sa.Column("image", sa.Text, nullable=False),
     sa.Column("command", sa.Text, nullable=False, server_default=""),
+    sa.Column("tree_id", sa.Text, nullable=False, server_default=""),
 )
 _run_patch_files = sa.Table(
     "run_patch_files",
@@ -137,6 +138,8 @@ _run_cells = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reused", sa.Boolean, nullable=False),
     sa.Column("own_lines", sa.Text, nullable=False),  # JSON: finding's place in the cell -> [patch, "file:line"]
+    # JSON: finding's place in the cell -> {frame's place: [[patches], by its line]}
+    sa.Column("touched_frames", sa.Text, nullable=False, server_default="{}"),
 )
 _cells = sa.Table(
     "cells",
@@ -208,7 +211,8 @@ class TreeRow:
 
 @dataclass(frozen=True, slots=True)
 class KernelRow:
-    """A kernel of a run; ``state`` is built, cached or failed."""
+    """A kernel of a run; ``state`` is built, cached or failed. ``tree_id`` is the git tree id of its source, "" where
+    it was not kept."""
 
     tree: str
     patches: int
@@ -221,12 +225,14 @@ class KernelRow:
     incremental: bool
     image: str
     command: str = ""
+    tree_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CellRow:
     """A cell in a run. ``result`` is None where nothing was booted; ``own_lines`` maps a finding's place to the patch
-    and source line of the series that made the report."""
+    and source line of the series that made the report, ``touched_frames`` its place to the frames of its source that
+    the series touched, by their place."""
 
     tree: str
     patches: int
@@ -239,6 +245,7 @@ class CellRow:
     reused: bool
     own_lines: dict[int, tuple[int, str]]
     result: CellResult | None = None
+    touched_frames: dict[int, dict[int, FrameTouch]] = field(default_factory=dict)
 
 
 class Store:
@@ -386,6 +393,10 @@ class Store:
             "run": run, "tree": row.tree, "patches": row.patches, "stressor": row.stressor, "seed": row.seed,
             "repeat": row.repeat, "cell": row.cell, "outcome": row.outcome.value, "reason": row.reason,
             "reused": row.reused, "own_lines": json.dumps(row.own_lines),
+            "touched_frames": json.dumps({
+                place: {frame: astuple(touch) for frame, touch in frames.items()}
+                for place, frames in row.touched_frames.items()
+            }),
         }  # fmt: skip
         self._upsert(_run_cells, values)
 
@@ -446,6 +457,18 @@ class Store:
         )  # fmt: skip
         with self._read() as connection:
             rows = [_without_run(row) for row in connection.execute(query)]
+        return self._cell_rows(rows)
+
+    def newest_use(self, key: str) -> tuple[str, CellRow] | None:
+        """(run, its row) of the newest run that has the cell; of several prefixes with one image, the one with the most
+        patches. None where no run has it."""
+        query = sa.select(_run_cells).join(_runs, _runs.c.id == _run_cells.c.run).where(_run_cells.c.cell == key)
+        query = query.order_by(_runs.c.started.desc(), _run_cells.c.patches.desc()).limit(1)
+        with self._read() as connection:
+            found = connection.execute(query).first()
+        return None if found is None else (str(found.run), self._cell_rows([_without_run(found)])[0])
+
+    def _cell_rows(self, rows: Sequence[dict[str, Any]]) -> list[CellRow]:
         results = self.cells([row["cell"] for row in rows if row["cell"]])
         cells = []
         for row in rows:
@@ -455,6 +478,7 @@ class Store:
             booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
             values = row | {
                 "own_lines": own,
+                "touched_frames": _touched(row["touched_frames"]),
                 "outcome": outcome,
                 "result": results.get(row["cell"]) if booted else None,
             }
@@ -658,6 +682,13 @@ def _proof(text: str | None) -> Proof | None:
         tuple(data["missing"]),
         data["summary"],
     )
+
+
+def _touched(text: str) -> dict[int, dict[int, FrameTouch]]:
+    return {
+        int(place): {int(frame): FrameTouch(tuple(patches), by_line) for frame, (patches, by_line) in frames.items()}
+        for place, frames in json.loads(text).items()
+    }
 
 
 def _finding(row: sa.Row[Any]) -> Finding:
