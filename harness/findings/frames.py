@@ -208,6 +208,15 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
 )
 
 
+ENTRY_CODE = re.compile(
+    r"(?:ia32_|compat_)?(?:system_call|sysenter|syscall)\w*|entry_\w+|do_(?:fast_)?(?:int80_)?syscall_\w+|x64_sys_call|"
+    r"do_SYSENTER_32|ia32_sys_call|invoke_syscall|el0\w*|ret_from_(?:fork|exception|sys_call|user_mode)\w*|kthread|"
+    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|worker_thread|run_workqueue|(?:_stext|work_pending)|"
+    r"kernel_init|kernel_init_freeable|do_(?:one_)?initcalls?|do_basic_setup|init|ret_fast_syscall|no_syscall_entry\w*"
+)
+"""Where a job of the kernel begins: the same for all, so no part of what tells one report from another."""
+
+
 def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
 
@@ -224,6 +233,11 @@ def is_plumbing(function: str) -> bool:
 def is_idle(function: str) -> bool:
     """Whether a CPU in ``function`` has nothing to do."""
     return re.fullmatch(IDLE.functions, function) is not None
+
+
+def is_entry_code(function: str) -> bool:
+    """Whether ``function`` begins any job: a system call, a thread, a work item."""
+    return ENTRY_CODE.fullmatch(function) is not None
 
 
 def is_shared_helper(function: str) -> bool:

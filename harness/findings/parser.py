@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable
 
 from harness.findings.console import (
+    BEHIND_BYTES,
     PREFIX_BYTES,
+    WRAP_WIDTH,
     Line,
     LineBlocks,
     clean_text,
-    inner_messages,
-    read_line,
+    continues_wrapped,
+    is_quoted,
+    is_stamped,
+    read_messages,
     without_escapes,
 )
 from harness.findings.frames import Resolve
@@ -23,9 +27,8 @@ MAX_OPEN = 8
 """Reports followed at the same time (one per printk caller)."""
 
 
-def _skip_pattern() -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
+def _skip_patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     leads = {lead for splat in SPLATS for lead in splat.leads} | {lead for pre in PREAMBLES for lead in pre.leads}
-    words = {word for splat in SPLATS for word in splat.words}
     by_letter: dict[bytes, list[bytes]] = {}
     for lead in sorted(leads):
         by_letter.setdefault(lead[:1], []).append(re.escape(lead[1:]))
@@ -33,17 +36,31 @@ def _skip_pattern() -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
         re.escape(letter) + rb"(?:" + rb"|".join(rest) + rb")" for letter, rest in by_letter.items()
     )
     letters = re.escape(b"".join(by_letter))
-    # The pattern starts with one literal byte, which the regular expression engine finds at memchr speed.
-    anchored = re.compile(rb"\n" + PREFIX_BYTES + rb"(?=[" + letters + rb"])(?:" + one_of_leads + rb")")
-    return anchored, tuple(sorted(words))
+    lead = rb"(?=[" + letters + rb"])(?:" + one_of_leads + rb")"
+    # Both start with one literal byte, which the regular expression engine finds at memchr speed.
+    return re.compile(rb"\n" + PREFIX_BYTES + lead), re.compile(BEHIND_BYTES + lead)
 
 
-_LEAD, _WORDS = _skip_pattern()
+_LEAD, _LEAD_BEHIND = _skip_patterns()
+_WORDS = tuple(sorted({word for splat in SPLATS for word in splat.words}))
+
+# One look instead of one for each kind: most lines with a word of a header are none.
+_ANY_HEADER = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", splat.header.pattern) for splat in SPLATS))
 
 
-def _may_matter(block: bytes) -> bool:
-    """Whether any line of ``block`` (which begins with a newline) can begin a report or its preamble."""
-    return any(word in block for word in _WORDS) or _LEAD.search(block) is not None
+def _candidates(block: bytes) -> list[int]:
+    """Where the lines begin, in order, that can begin a report or its preamble, in a block that begins with a newline.
+
+    Literals first: a search for one of them runs at memory speed, and clean blocks, nearly all there are, have none.
+    """
+    starts = {found.start() + 1 for found in _LEAD.finditer(block)}
+    starts |= {block.rfind(b"\n", 0, found.start()) + 1 for found in _LEAD_BEHIND.finditer(block)}
+    for word in _WORDS:
+        at = block.find(word)
+        while at >= 0:
+            starts.add(block.rfind(b"\n", 0, at) + 1)
+            at = block.find(word, block.index(b"\n", at))
+    return sorted(starts)
 
 
 class ConsoleParser:
@@ -59,6 +76,8 @@ class ConsoleParser:
         self._open: list[Report] = []
         self._preamble: list[tuple[Line, Preamble | None]] = []
         self._preamble_reach = 0
+        self._wrapped: tuple[str, int, bool] | None = None
+        self._widest = 0
         self._last_death = False
         self._fatal = False
         self._ready: list[Finding] = []
@@ -81,6 +100,9 @@ class ConsoleParser:
         """End of the console: return the findings that were still open."""
         for block in self._blocks.close():
             self._read(block)
+        if self._wrapped:
+            wrapped, number, began = self._wrapped
+            self._lines(number, wrapped, began)
         for report in list(self._open):
             self._finish(report)
         self._preamble.clear()
@@ -91,17 +113,43 @@ class ConsoleParser:
         return ready
 
     def _read(self, block: bytes) -> None:
-        idle = not self._open and not self._preamble
-        if idle and not _may_matter(b"\n" + without_escapes(block)):
-            self._number += block.count(b"\n")
-            return
-        for raw in block.split(b"\n")[:-1]:
-            self._number += 1
-            may_begin = _may_matter(b"\n" + without_escapes(raw))
-            if may_begin or self._open or self._preamble:
-                self._line(read_line(self._number, clean_text(raw)), may_begin)
+        block = b"\n" + without_escapes(block)
+        at = 1
+        for start in [*_candidates(block), len(block)]:
+            # What is between two candidates is looked at only as long as something is open.
+            while at < start and (self._open or self._preamble or self._wrapped):
+                at = self._next_line(block, at, False)
+            if at < start:
+                self._number += block.count(b"\n", at, start)
+                at = start
+            if at < len(block):
+                at = self._next_line(block, at, True)
+
+    def _next_line(self, block: bytes, start: int, may_begin: bool) -> int:
+        """Read the line that begins there; return where the next one does."""
+        end = block.index(b"\n", start)
+        self._number += 1
+        text = clean_text(block[start:end])
+        if self._wrapped:
+            wrapped, number, began = self._wrapped
+            self._wrapped = None
+            if continues_wrapped(text):
+                self._lines(number, wrapped + text, began or may_begin)
+                return end + 1
+            self._lines(number, wrapped, began)
+        self._widest = max(self._widest, len(text))
+        if len(text) == WRAP_WIDTH >= self._widest and is_stamped(text):
+            self._wrapped = text, self._number, may_begin
+        else:
+            self._lines(self._number, text, may_begin)
+        return end + 1
 
     # -- one line -----------------------------------------------------------------------------------------------------
+
+    def _lines(self, number: int, text: str, may_begin: bool) -> None:
+        may_begin = may_begin and not is_quoted(text)
+        for line in read_messages(number, text):
+            self._line(line, may_begin)
 
     def _line(self, line: Line, may_begin: bool) -> None:
         if CLOSES_ALL.match(line.message):
@@ -110,11 +158,6 @@ class ConsoleParser:
             self._preamble.clear()
             return
         found = _header(line.message) if may_begin else None
-        if may_begin and found is None:
-            for inner in inner_messages(line):
-                if (found := _header(inner.message)) is not None:
-                    line = inner
-                    break
         if found is not None:
             self._header_line(line, *found)
         else:
@@ -212,6 +255,8 @@ def _can_follow(report: Report, rule: PanicAfter, line: Line) -> bool:
 
 
 def _header(message: str) -> tuple[Splat, re.Match[str]] | None:
+    if _ANY_HEADER.match(message) is None:
+        return None
     for splat in SPLATS:
         match = splat.header.match(message)
         if match is not None:

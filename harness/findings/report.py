@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from harness.config.alias_file import default_aliases
 from harness.findings.body import AFTER_END, body_of
 from harness.findings.console import Line
 from harness.findings.frames import (
@@ -17,6 +18,8 @@ from harness.findings.frames import (
     key_function,
     program_counter,
 )
+from harness.findings.shapes import also_seen_as
+from harness.findings.signature import signature_of
 from harness.findings.splats import DEATHS, END_PANIC, END_TRACE, Key, Splat
 from harness.model.finding import Finding, Severity
 
@@ -265,6 +268,11 @@ class Report:
             return [frame.function for frame in frames]
         return trusted
 
+    def _guesses(self) -> list[str]:
+        """The entries of the first trace that the kernel itself does not trust."""
+        named = [frame for where, frame in self.places if where == "trace" and not frame.trusted]
+        return [frame.function for frame in named[:MAX_FRAMES]]
+
     def _candidates(self) -> Iterator[str]:
         key = self.splat.key
         header = [self.fields[name] for name in ("function", "function2", "function3") if name in self.fields]
@@ -311,9 +319,11 @@ class Report:
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
         while frames and is_plumbing(frames[0]):
             frames = frames[1:]
-        title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
-        if function is not None:
-            title = f"{title} in {function}"
+        head = title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
+        aliases = default_aliases()
+        name = aliases.canonical(function) if function is not None else None
+        if name is not None:
+            title = f"{head} in {name}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
@@ -330,6 +340,9 @@ class Report:
             lines=tuple(line.text for line in self.lines),
             corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
             frames=tuple(frames[:MAX_FRAMES]),
+            signature=signature_of(splat.kind, function, frames, title[:MAX_TITLE], aliases),
+            also=also_seen_as(head, name),
+            guesses=tuple(self._guesses()),
         )
 
 

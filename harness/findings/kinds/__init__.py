@@ -1,0 +1,1 @@
+"""The kinds of report by family; harness.findings.splats puts them together."""
