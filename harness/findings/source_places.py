@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.config.whole_file import write_whole
-from harness.findings.console import clean_text, read_line
+from harness.findings.console import clean_text, read_messages
 from harness.findings.dwarf import Budget, Dwarf, read_dwarf
 from harness.model.finding import Finding, SourceFrame
 
@@ -104,8 +104,7 @@ def trace_entries(finding: Finding) -> tuple[TraceEntry, ...]:
     trace: list[TraceEntry] = []
     loose: list[TraceEntry] = []
     in_trace = in_other = False
-    for number, text in enumerate(finding.lines[:400]):
-        message = read_line(number, clean_text(text.encode("utf-8", "replace"))).message
+    for message in _messages(finding):
         if _OTHER.search(message):
             if trace:
                 break
@@ -137,6 +136,12 @@ def trace_entries(finding: Finding) -> tuple[TraceEntry, ...]:
     if before and len(found) > 1 and _same(found[0], found[1]):
         del found[1]
     return tuple(found[:MAX_ENTRIES])
+
+
+def _messages(finding: Finding) -> Iterator[str]:
+    for number, text in enumerate(finding.lines[:400]):
+        for line in read_messages(number, clean_text(text.encode("utf-8", "replace"))):
+            yield line.message
 
 
 def _same(one: TraceEntry, other: TraceEntry) -> bool:
