@@ -22,7 +22,7 @@ MAX_SOURCE = 32
 """Frames kept of a finding, inlined ones counted."""
 MAX_ENTRIES = 64
 SECONDS = 5.0
-"""Wall time that the frames of one finding may take; what is not found by then is left out."""
+"""Processor time that the frames of one finding may take; what is not found by then is left out."""
 FOLDERS = ("/source/", "/out/")
 """Where a build's container has the tree and its output."""
 CACHE = "source-places.json"
@@ -192,7 +192,7 @@ class SourcePlaces:
         """The trace in the source, innermost first: each entry with the copies inlined there before it. () where
         nothing is told; never raises, for no verdict depends on it."""
         wanted = trace_entries(finding)
-        if not wanted:
+        if not wanted or seconds <= 0:
             return ()
         with self._lock:
             budget = Budget(seconds)

@@ -349,7 +349,8 @@ class Run:
         own: dict[int, tuple[int, str]] = {}
         touched: dict[int, dict[int, FrameTouch]] = {}
         if result is not None and patches:
-            touch = self._touches.setdefault(prepared.tree.name, SeriesTouch(self.workshop, prepared))
+            store = self.workshop.library.store
+            touch = self._touches.setdefault(prepared.tree.name, SeriesTouch(store, prepared.applied))
             for place, finding in enumerate(result.findings):
                 origin = self._own_line(prepared, patches, finding)
                 if origin is not None:

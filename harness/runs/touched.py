@@ -1,25 +1,27 @@
-"""What a series' patches changed in a prepared tree, asked for the frames of its findings."""
+"""What a series' patches changed in a tree, asked for the frames of its findings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from harness.model.errors import HarnessError
 from harness.model.finding import Finding, FrameTouch
-from harness.runs.preparation import PreparedTree
-from harness.runs.workshop import Workshop
+from harness.model.tree import Prefix
 from harness.trees.git_objects import GitObjects
+from harness.trees.object_store import ObjectStore
 from harness.trees.series_prefixes import prefix_diff
 from harness.trees.tree_files import TreeLines
 from harness.verdicts.touched_frames import FileChanges, Mark, changes_of, marks_of, touched_frames
 
 
 class SeriesTouch:
-    """The patches of one tree of a run. Diffs are made once, and only when a finding has a source."""
+    """The patches of one tree; ``applied`` starts with the baseline. Diffs are made once, and only when a finding has a
+    source."""
 
-    def __init__(self, workshop: Workshop, prepared: PreparedTree) -> None:
-        self._store = workshop.library.store
-        self._applied = prepared.applied
+    def __init__(self, store: ObjectStore, applied: Sequence[Prefix]) -> None:
+        self._store = store
+        self._applied = applied
         self._changes = cache(self._change)
         self._marks = cache(self._mark)
         self._lines = cache(self._tree_lines)
