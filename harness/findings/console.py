@@ -20,9 +20,7 @@ _TO_SPACE = bytes.maketrans(b"\r", b" ")
 # An escape sequence without its end is removed as far as it goes. The body of an OSC sequence (a window title) stays as
 # plain text on purpose: a guest must not be able to hide a report by wrapping it. 0x9B alone is the 8-bit CSI, after
 # other bytes above 0x7F a part of a character.
-_ESCAPE = re.compile(
-    rb"(?:\x1b\[|(?:\xc2|(?<![\x80-\xff]))\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]?|\x1b[ -/]{0,4}[0-Z\\-~]?"
-)
+_ESCAPE = re.compile(rb"(?:\x1b\[|(?:\xc2|(?<![\x80-\xff]))\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]?|\x1b[ -/]{0,4}[0-Z\\-~]?")
 
 # Characters that are invisible or that reorder what a reader sees: C1 controls, line separators, bidirectional
 # overrides. They become U+FFFD, so that removing them cannot glue a word together.

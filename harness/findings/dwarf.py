@@ -165,15 +165,19 @@ class Dwarf:
         self._starts: list[int] | None = None
         self._units: OrderedDict[int, tuple[_Unit, list[_Scope], _Lines]] = OrderedDict()
 
-    def places(self, address: int, budget: Budget) -> tuple[Place, ...]:
+    def places(self, address: int, budget: Budget, start: int | None = None) -> tuple[Place, ...]:
         """The source of an address: copies inlined there, innermost first, and last the function that they are in.
-        () where nothing is told of it."""
+        () where nothing is told of it.
+
+        ``start`` is where the symbol begins that the address is in. Assembler inside of C has no lines of its own, and
+        seems to go on with the last line of the function before it: that is not told.
+        """
         try:
-            return self._places(address, budget)
+            return self._places(address, budget, start)
         except (IndexError, struct.error, KeyError, OverflowError, RecursionError, UnicodeError) as error:
             raise ValueError(f"its debugging information contradicts itself ({type(error).__name__})") from error
 
-    def _places(self, address: int, budget: Budget) -> tuple[Place, ...]:
+    def _places(self, address: int, budget: Budget, symbol: int | None) -> tuple[Place, ...]:
         start = self._unit_of(address, budget)
         if start is None:
             return ()
@@ -182,7 +186,8 @@ class Dwarf:
         here = sorted((s for s in scopes if s.low <= address < s.high), key=lambda scope: scope.depth)
         function = next((place for place in range(len(here) - 1, -1, -1) if not here[place].inlined), None)
         if function is None:
-            return (Place("", path, line, False),) if path else ()
+            begins = symbol is None or lines.addresses[bisect.bisect_left(lines.addresses, symbol) :][:1] == [symbol]
+            return (Place("", path, line, False),) if path and begins else ()
         found = []
         for scope in reversed(here[function : function + MAX_INLINED]):
             found.append(Place(self._name(unit, scope.offset, budget), path, line, scope.inlined))

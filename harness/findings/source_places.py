@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -219,20 +219,7 @@ class SourcePlaces:
         try:
             if self._dwarf is None:
                 self._dwarf = read_dwarf(self._vmlinux)
-            address, name = self._address(entry)
-            if address is None:
-                found: tuple[SourceFrame, ...] = ()
-            else:
-                places = self._dwarf.places(address - entry.call, budget)
-                found = tuple(
-                    SourceFrame(
-                        place.function or name,
-                        relative_source(place.path, self._folders),
-                        place.line if relative_source(place.path, self._folders) else 0,
-                        place.inlined,
-                    )
-                    for place in places
-                )
+            found = self._read(entry, self._dwarf, budget)
         except (OSError, ValueError, MemoryError):
             self._unreadable = self._dwarf is None or self._symbols is None
             return ()
@@ -240,21 +227,37 @@ class SourcePlaces:
             known[entry.key] = found
         return found
 
-    def _address(self, entry: TraceEntry) -> tuple[int | None, str]:
-        """(address, function) of an entry; None where its name could be more than one, or none."""
+    def _read(self, entry: TraceEntry, dwarf: Dwarf, budget: Budget) -> tuple[SourceFrame, ...]:
+        start, offset, name = self._address(entry)
+        if start is None:
+            return ()
+        # The first address of a function is none that a call returns to, with its name printed or not.
+        called = entry.call and offset > 0
+        found = []
+        for place in dwarf.places(start + offset - called, budget, start):
+            file = relative_source(place.path, self._folders)
+            found.append(
+                SourceFrame(
+                    place.function or name, file, place.line if file else 0, place.inlined, called == entry.call
+                )
+            )
+        # Assembler inside of C has a name and no place.
+        return tuple(found) or (SourceFrame(name, "", 0, trusted=called == entry.call),)
+
+    def _address(self, entry: TraceEntry) -> tuple[int | None, int, str]:
+        """(where the function begins, offset in it, its name) of an entry; (None, 0, "") where its name could be more
+        than one, or none."""
         if self._symbols is None:
             self._symbols = self._load()
         if entry.address is not None:
             place = self._symbols.place_of(entry.address)
             # With a name it must be the name's: kernels may be moved, and lines torn.
             if place is not None and (not entry.function or place == (entry.function, entry.offset)):
-                return entry.address, place[0]
-        if not entry.function:
-            return None, ""
-        starts = self._symbols.starts(entry.function, entry.size)
+                return entry.address - place[1], place[1], place[0]
+        starts = self._symbols.starts(entry.function, entry.size) if entry.function else ()
         if len(starts) != 1 or (entry.size is not None and entry.offset > entry.size):
-            return None, ""
-        return starts[0] + entry.offset, entry.function
+            return None, 0, ""
+        return starts[0], entry.offset, entry.function
 
     # -- what is known from before -----------------------------------------------------------------------------------
 
@@ -274,7 +277,7 @@ class SourcePlaces:
     def _remember(self, known: dict[str, tuple[SourceFrame, ...]]) -> None:
         if not self._keep:
             return
-        places = {key: [astuple(frame)[:4] for frame in frames] for key, frames in known.items()}
+        places = {key: [astuple(frame) for frame in frames] for key, frames in known.items()}
         with suppress(OSError):  # a cache that cannot be written is none
             write_whole(self._vmlinux.with_name(CACHE), json.dumps({"vmlinux": self._stamp, "places": places}))
 
@@ -290,14 +293,15 @@ def _places(data: Any, stamp: list[int]) -> dict[str, tuple[SourceFrame, ...]]:
         return {}
     return {
         str(key): tuple(
-            SourceFrame(str(function), str(file), int(line), bool(inlined)) for function, file, line, inlined in frames
+            SourceFrame(str(function), str(file), int(line), bool(inlined), bool(trusted))
+            for function, file, line, inlined, trusted in frames
         )
         for key, frames in data["places"].items()
     }
 
 
 def _marked(frames: Sequence[SourceFrame], trusted: bool) -> list[SourceFrame]:
-    return [SourceFrame(one.function, one.file, one.line, one.inlined, trusted) for one in frames]
+    return [replace(one, trusted=trusted and one.trusted) for one in frames]
 
 
 def _unplaced(entry: TraceEntry) -> tuple[SourceFrame, ...]:

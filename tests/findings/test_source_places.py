@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from harness.findings.dwarf import Budget, read_dwarf
 from harness.findings.parser import parse_console
 from harness.findings.source_places import CACHE, SourcePlaces, TraceEntry, relative_source, trace_entries
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
@@ -179,6 +180,26 @@ def test_addresses_without_names(kernel: str) -> None:
     behind = called(kernel, "start_kernel", "tiny_init")
     got = places(kernel).frames(report("oops", "Call Trace:", f" [<{behind:08x}>]"))
     assert got == (SourceFrame("start_kernel", "kernel/sys.c", line_of("kernel/sys.c", "return tiny_init")),)
+
+
+def test_a_pointer_to_a_function_is_no_call_of_it_though_it_has_no_name() -> None:
+    """2.5 prints whatever is in the kernel's text; the byte before a function is in another one."""
+    begin, behind = start("tiny_free", "dwarf2-i386"), called("dwarf2-i386", "tiny_free", "shared_name")
+    one, two = places("dwarf2-i386").frames(report("oops", f"Call Trace: [<{begin:08x}>] [<{behind:08x}>]"))
+    assert one == SourceFrame("tiny_free", "mm/tiny.c", line_of("mm/tiny.c", "tiny_free") + 1, trusted=False)
+    assert two.function == "tiny_free" and two.trusted and two.line == line_of("mm/tiny.c", "shared_name(*page)")
+
+
+def test_assembler_inside_of_c_has_no_lines_of_the_function_before_it() -> None:
+    """Its bytes come behind the last line of a function, and seem to be that line's."""
+    dwarf = read_dwarf(FOLDER / "dwarf4")
+    begin = start("tiny_free", "dwarf4")
+    behind = called("dwarf4", "tiny_free", "shared_name")
+    inner = dwarf.places(behind, Budget(9.0), begin)
+    assert inner == dwarf.places(behind, Budget(9.0)), "the function itself is told of"
+    padding = next(at for at in range(behind, behind + 64) if dwarf.places(at, Budget(9.0))[0].function == "")
+    assert dwarf.places(padding, Budget(9.0))[0].line > 0
+    assert dwarf.places(padding, Budget(9.0), padding) == ()
 
 
 def test_a_name_of_two_functions_is_told_apart_by_its_size_or_not_at_all() -> None:
