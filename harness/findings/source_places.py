@@ -77,7 +77,7 @@ _ENTRY = re.compile(
     rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
     rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
     rf"(?:\{{(?P<braced>{_NAME})\+(?P<decimal>\d{{1,8}})\}}|"
-    rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-fA-F]{{1,8}})/0x(?P<size>[0-9a-fA-F]{{1,8}})"
+    rf"(?<![\w.$])(?P<name>{_NAME})\+0x(?P<offset>[0-9a-fA-F]{{1,8}})/0x(?P<size>[0-9a-fA-F]{{1,8}})"
     rf"(?P<module>[ ]\[\w{{1,64}}\])?)|"
     rf"\[<(?P<bare>[0-9a-fA-F]{{8,16}})>\]"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,14 @@ def entry(function: str, offset: int, size: int | None = None, **more: object) -
 )
 def test_entries_of_a_trace(lines: tuple[str, ...], expected: tuple[TraceEntry, ...]) -> None:
     assert trace_entries(report(*lines)) == expected
+
+
+def test_hostile_lines_take_no_time() -> None:
+    lines = [f" [<c0112233>] {'a' * 4000}" for _ in range(400)]
+    began = time.thread_time()
+    assert len(trace_entries(report("oops", "Call Trace:", *lines))) == 64
+    assert trace_entries(report("oops", *[f"RIP: {'a.$' * 1300}"] * 400)) == ()
+    assert time.thread_time() - began < 2.0
 
 
 def test_every_recorded_case_gives_entries_or_none() -> None:
