@@ -29,10 +29,12 @@ CACHE = "source-places.json"
 """Name of the file, beside the vmlinux, that holds the places found so far."""
 MAX_CACHE_BYTES = 16 << 20
 MAX_CACHED = 20_000
+MAX_BANNER_BYTES = 64 << 20  # of a vmlinux in which its version is looked for
 
 _KNOWN_FOLDERS = (
     "arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|scripts|security|sound|virt"
 )
+_LINKED = re.compile(r"include2?/asm/")
 _BELOW = re.compile(rf"(?:^|/)((?:{_KNOWN_FOLDERS})/.*)")
 
 
@@ -185,6 +187,7 @@ class SourcePlaces:
         self._symbols: Symbols | None = None
         self._dwarf: Dwarf | None = None
         self._unreadable = False
+        self._asm: str | None = None
         self._known: dict[str, tuple[SourceFrame, ...]] | None = None
         self._stamp: list[int] = []
 
@@ -235,7 +238,7 @@ class SourcePlaces:
         called = entry.call and offset > 0
         found = []
         for place in dwarf.places(start + offset - called, budget, start):
-            file = relative_source(place.path, self._folders)
+            file = self._in_tree(relative_source(place.path, self._folders))
             found.append(
                 SourceFrame(
                     place.function or name, file, place.line if file else 0, place.inlined, called == entry.call
@@ -243,6 +246,16 @@ class SourcePlaces:
             )
         # Assembler inside of C has a name and no place.
         return tuple(found) or (SourceFrame(name, "", 0, trusted=called == entry.call),)
+
+    def _in_tree(self, file: str) -> str:
+        """Old builds reach the architecture's headers through a link: the file that the tree has."""
+        linked = _LINKED.match(file)
+        if linked is None:
+            return file
+        if self._asm is None:
+            with self._vmlinux.open("rb") as handle:
+                self._asm = _asm_folder(handle.read(MAX_BANNER_BYTES))
+        return f"{self._asm}/{file[linked.end() :]}"
 
     def _address(self, entry: TraceEntry) -> tuple[int | None, int, str]:
         """(where the function begins, offset in it, its name) of an entry; (None, 0, "") where its name could be more
@@ -306,6 +319,16 @@ def _marked(frames: Sequence[SourceFrame], trusted: bool) -> list[SourceFrame]:
 
 def _unplaced(entry: TraceEntry) -> tuple[SourceFrame, ...]:
     return (SourceFrame(entry.function, "", 0),) if entry.function else ()
+
+
+def _asm_folder(vmlinux: bytes) -> str:
+    """Where the tree of an x86 kernel has what it includes as asm/, by the version in its banner: a folder for each
+    width until 2.6.23, one for both from 2.6.24 on, below arch/ from 2.6.28 on."""
+    banner = re.search(rb"Linux version 2\.(\d{1,2})\.(\d{1,3})", vmlinux)
+    version = (int(banner[1]), int(banner[2])) if banner else (99, 0)
+    if version < (6, 24):
+        return "include/asm-x86_64" if vmlinux[4:5] == b"\2" else "include/asm-i386"
+    return "include/asm-x86" if version < (6, 28) else "arch/x86/include/asm"
 
 
 def relative_source(path: str, folders: Sequence[str] = FOLDERS) -> str:

@@ -256,6 +256,28 @@ def test_a_kernel_that_tells_nothing_gives_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("banner", "folder"),
+    [
+        ("Linux version 2.5.31 (harness", "include/asm-i386"),
+        ("Linux version 2.6.23-rc1 (", "include/asm-i386"),
+        ("Linux version 2.6.25 (", "include/asm-x86"),
+        ("Linux version 3.0.1 (", "arch/x86/include/asm"),
+        ("", "arch/x86/include/asm"),
+    ],
+)
+def test_headers_behind_the_link_of_a_build_are_the_trees_own(banner: str, folder: str, tmp_path: Path) -> None:
+    vmlinux = tmp_path / "vmlinux"
+    data = (FOLDER / "dwarf2-i386").read_bytes()
+    assert data.count(b"/include\0") and data.count(b"tiny.h\0")
+    # The same length: "/source/include" and "tiny.h" to "include/asm/.." names that a build's link makes.
+    data = data.replace(b"/source/include\0", b"/out/include/./\0").replace(b"tiny.h\0", b"asm/t.\0")
+    vmlinux.write_bytes(data + banner.encode())
+    begin, behind = start("tiny_free", "dwarf2-i386"), called("dwarf2-i386", "tiny_free", "sink")
+    finding = report("oops", "Call Trace:", f" tiny_free+{behind - begin:#x}/0x100")
+    assert SourcePlaces(vmlinux, lambda: read_symbols(vmlinux)).frames(finding)[0].file == f"{folder}/t."
+
+
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("/source/mm/rmap.c", "mm/rmap.c"),

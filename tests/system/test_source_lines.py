@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -37,10 +36,9 @@ def test_a_bug_is_where_its_report_says(tree: str, workshop: Workshop, folder: P
 
     text = source_text(workshop, planted.kernel.tree_id)
     assert "BUG" in text(frames[0].file, frames[0].line)
-    # Where a trusted entry returns to is a call of what stands above it, if the lines say anything at all.
-    names = [frame.function for frame in frames]
-    caller = frames[names.index("planted_bug") + 1]
+    # Some kernels have the trap's own functions between the two; the line of a caller is its call.
+    caller = next(frame for frame in frames if frame.function == "planted_act" and frame.trusted)
     assert caller.file == "kernel/sys.c" and "planted_bug" in text(caller.file, caller.line), caller
     placed = [frame for frame in frames if frame.file]
     assert len(placed) >= len(frames) // 2
-    assert all(re.match(r"[a-z_]+/[\w/.-]+\.[chS]$", frame.file) for frame in placed)
+    assert all(text(frame.file, frame.line).strip() for frame in placed), "every place is in the tree"
