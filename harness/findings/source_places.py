@@ -205,6 +205,10 @@ class SourcePlaces:
             told = False
             for entry in wanted:
                 places = self._place(entry, known, budget)
+                if entry is wanted[0] and not entry.call:
+                    places = _as_reported(places, finding)
+                if not entry.trusted:
+                    places = places[-1:]  # who was inlined into what is over tells nothing
                 told = told or any(place.file for place in places)
                 # An entry without a place stays in the trace: leaving it out would tell another story.
                 found += _marked(places or _unplaced(entry), entry.trusted)
@@ -315,6 +319,21 @@ def _places(data: Any, stamp: list[int]) -> dict[str, tuple[SourceFrame, ...]]:
 
 def _marked(frames: Sequence[SourceFrame], trusted: bool) -> list[SourceFrame]:
     return [replace(one, trusted=trusted and one.trusted) for one in frames]
+
+
+_REPORTED = re.compile(r"(?:kernel BUG at|WARNING: .{0,100}?\bat) ((?:[\w+.-]*/)*[\w+.-]+\.[chS]):(\d{1,7})\b")
+
+
+def _as_reported(places: tuple[SourceFrame, ...], finding: Finding) -> tuple[SourceFrame, ...]:
+    """The frame of the instruction that trapped, with the line that the kernel's own table of BUGs has for it:
+    compilers put one trap out of the way behind another and forget its line."""
+    found = next(filter(None, (_REPORTED.search(line) for line in finding.lines[:6])), None)
+    if not places or found is None:
+        return places
+    file = relative_source(found[1])
+    if not file or not f"/{places[0].file}".endswith(f"/{file}"):
+        return places
+    return (replace(places[0], line=int(found[2])), *places[1:])
 
 
 def _unplaced(entry: TraceEntry) -> tuple[SourceFrame, ...]:

@@ -249,9 +249,11 @@ class TraceTable:
         mark = max((len(line.mark) for line in self.lines), default=0)
         left = options.max_width - (mark + 1 if mark else 0)
         names = [_frame_name(line) for line in self.lines]
-        name = min(max(map(len, names), default=0), left * 2 // 5)
-        place = min(max((len(line.place) for line in self.lines), default=0), left * 2 // 5)
+        longest = max(map(len, names), default=0), max((len(line.place) for line in self.lines), default=0)
+        name, place = min(longest[0], left * 3 // 10), min(longest[1], left // 4)
         beside = left - name - place - 2
+        if beside < MIN_BESIDE:
+            name, place = min(longest[0], left * 2 // 5), min(longest[1], left * 2 // 5)
         for line, shown in zip(self.lines, names, strict=True):
             row = Text(no_wrap=True, overflow="crop")
             if mark:
@@ -271,7 +273,7 @@ class TraceTable:
             yield Text("+N: a line of patch N; ~N: patch N changed another line of the function", style="dim")
 
 
-MIN_BESIDE = 32
+MIN_BESIDE = 40
 """Columns from which on the source stands beside its frame."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,34 @@ def test_assembler_inside_of_c_has_no_lines_of_the_function_before_it() -> None:
     padding = next(at for at in range(behind, behind + 64) if dwarf.places(at, Budget(9.0))[0].function == "")
     assert dwarf.places(padding, Budget(9.0))[0].line > 0
     assert dwarf.places(padding, Budget(9.0), padding) == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("WARNING: CPU: 2 PID: 58 at mm/tiny.c:77 tiny_loop+0x9/0x90", 77),
+        ("kernel BUG at mm/tiny.c:77!", 77),
+        ("kernel BUG at tiny.c:77!", 77),  # 2.5
+        ("kernel BUG at /source/mm/tiny.c:77!", 77),
+        ("kernel BUG at mm/other.c:77!", None),
+        ("BUG: unable to handle page fault", None),
+    ],
+)
+def test_the_kernels_own_word_on_a_trap_is_believed_before_the_compilers(head: str, line: int | None) -> None:
+    first, second = "RIP: 0010:tiny_loop+0x9/0x90", " tiny_init+0x9/0x90"
+    frames = places("dwarf5").frames(report(head, first, "Call Trace:", second))
+    plain = places("dwarf5").frames(report("oops", first, "Call Trace:", second))
+    assert frames[0] == (plain[0] if line is None else replace(plain[0], line=line))
+    assert frames[1:] == plain[1:]
+
+
+def test_what_was_inlined_into_a_call_that_is_over_is_left_out() -> None:
+    behind = called("dwarf5", "tiny_free", "sink") - start("tiny_free", "dwarf5")
+    entry = f"tiny_free+{behind:#x}/0x100"
+    frames = places("dwarf5").frames(report("oops", "Call Trace:", f" ? {entry}", f" {entry}"))
+    assert [(frame.function, frame.trusted) for frame in frames] == [
+        ("tiny_free", False), ("page_count_of", True), ("page_is_free", True), ("tiny_free", True),
+    ]  # fmt: skip
 
 
 def test_a_name_of_two_functions_is_told_apart_by_its_size_or_not_at_all() -> None:
