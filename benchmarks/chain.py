@@ -36,6 +36,10 @@ class _Quiet:
         """As a console watch: never ends a guest."""
         return False
 
+    def close(self) -> bool:
+        """Nor says how it ended."""
+        return False
+
 
 def harness_boot(boot: Boot) -> float:
     """Seconds from starting the guest to its first line on the report port, through the harness."""

@@ -6,9 +6,9 @@
 The collections are not part of this repository; FOLDER is a copy that the reader has fetched. Formats:
 
 titled   One report a file, as pkg/report/testdata/linux/report of github.com/google/syzkaller has them: head lines
-         (TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function), an empty line, the console, and
-         perhaps a line "REPORT:" with what is to be cut out of it, which is not read here. A file without TITLE is
-         clean: nothing in it is to be found.
+         (TITLE: what it is called; ALT: other names; CORRUPTED: Y; FRAME: function; comments), an empty line, the
+         console, and perhaps a line "REPORT:" with what is to be cut out of it, which is not read here. A file
+         without TITLE is clean: nothing in it is to be found.
 plain    A console a file (github.com/abrt/satyr tests/kerneloopses, github.com/abrt/abrt examples,
          github.com/kernelci/logspec tests/logs): each holds a report, but those whose names match --clean.
 
@@ -24,14 +24,14 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
+from harness.config.alias_file import default_aliases
 from harness.findings import parse_console
 from harness.findings.frames import bare_name
 
 USUAL_WORDS = re.compile(rb"BUG|WARNING:|Oops|panic|INFO: (?:task|rcu|possible)|general protection|Call Trace", re.I)
-_HEAD = re.compile(rb"(TITLE|ALT|TYPE|FRAME|CORRUPTED|SUPPRESSED|PANICKED|EXECUTOR|START|END): ?(.*)")
+_HEAD = re.compile(rb"([A-Z]{3,12}): ?(.*)")
 _IN = re.compile(r" (?:in|at) ([A-Za-z_.$][\w.$]*)$")
 
 
@@ -51,9 +51,13 @@ def titled(path: Path) -> Sample:
     """Read a file of the format ``titled``."""
     lines = path.read_bytes().split(b"\n")
     head: dict[str, list[str]] = {}
-    for found in takewhile(bool, map(_HEAD.match, lines)):
+    start = 0
+    while start < len(lines) and (lines[start].startswith(b"#") or _HEAD.match(lines[start])):
+        found = _HEAD.match(lines[start])
+        start += 1
+        if found is None:
+            continue
         head.setdefault(found[1].decode(), []).append(found[2].decode().strip())
-    start = sum(len(values) for values in head.values())
     end = next((n for n, line in enumerate(lines) if line.rstrip() == b"REPORT:"), len(lines))
     names = [*head.get("TITLE", []), *head.get("ALT", [])]
     functions = {found[1] for name in names if (found := _IN.search(name)) and found[1] != "corrupted"}
@@ -70,6 +74,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("format", choices=("titled", "plain"))
     arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--leave-out", default="(?!)", help="titles that are no report of a kernel")
     arguments.add_argument("--clean", default="(?!)", help="names of files that hold no report")
     arguments.add_argument("--worst", action="store_true", help="list the files that are not right")
     given = arguments.parse_args()
@@ -80,7 +85,9 @@ def main() -> None:
         else Sample(path.name, path.read_bytes(), not re.search(given.clean, path.name))
         for path in paths
     ]
-    count = dict.fromkeys("reports found clean false named right trusted distrusted grep grep-false".split(), 0)
+    samples = [sample for sample in samples if not re.search(given.leave_out, sample.title)]
+    count = dict.fromkeys("reports found clean false named right near trusted distrusted grep grep-false".split(), 0)
+    aliases = default_aliases()
     for sample in samples:
         findings = parse_console(sample.console)
         grep = USUAL_WORDS.search(sample.console) is not None
@@ -98,9 +105,11 @@ def main() -> None:
         if findings and sample.functions and not sample.corrupted:
             count["named"] += 1
             first = findings[0]
-            own = {first.function, first.title.rpartition(" in ")[2]}
-            right = bool(own & sample.functions)
+            own = {first.function, *first.title.rpartition(" in ")[2].split(" / ")}
+            right = bool(own & {name for named in sample.functions for name in (named, aliases.canonical(named))})
             count["right"] += right
+            around = {aliases.canonical(bare_name(name)) for name in sample.functions}
+            count["near"] += right or bool(around & set(re.split(r" < |: ", first.signature)))
             worst = worst or ("" if right else "FUNCTION")
             count["trusted"] += 1
             count["distrusted"] += first.corrupted
@@ -114,6 +123,7 @@ def main() -> None:
     print(f"false    {count['false']}/{count['clean']} (grep {count['grep-false']})")
     if count["named"]:
         print(f"function {count['right']}/{count['named']} = {count['right'] / count['named']:.3f}")
+        print(f"function, or one of the next two outwards {count['near']}/{count['named']}")
         print(f"said to be corrupted of {count['trusted']} that their collection trusts: {count['distrusted']}")
 
 

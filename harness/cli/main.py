@@ -22,6 +22,7 @@ VERBS = {
     "toolchain": "toolchain",
     "show": "show",
     "runs": "show",
+    "findings": "findings",
     "report": "report",
     "compare": "compare",
     "bisect": "bisect",

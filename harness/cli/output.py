@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,8 @@ import click
 from harness.config.whole_file import write_whole
 from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG
+from harness.model.finding import CONSOLE, KERNEL_LOG, FrameTouch
+from harness.model.noise import NoiseEntry
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
@@ -59,18 +60,25 @@ def show_summary(summary: RunSummary) -> None:
     tables.show(sys.stdout, tables.run_result(summary))
 
 
-def show_cell(result: CellResult, row: CellRow | None, text: SourceText) -> None:
-    """A cell's outcome, its findings with their traces in the source, and where its files are. ``row`` is a run's use
-    of the cell, which knows what its series touched; ``text`` reads the source of the cell's kernel."""
+def show_cell(
+    result: CellResult,
+    entries: Mapping[str, NoiseEntry],
+    touched: Mapping[int, Mapping[int, FrameTouch]],
+    text: SourceText,
+) -> None:
+    """A cell's outcome, its findings, what known noise (``entries``) suppresses, the findings' traces in the source,
+    and where its files are. ``touched`` as in CellRow.touched_frames; ``text`` reads the source of its kernel."""
     click.echo(f"cell {result.key}\n{result.outcome}{f': {safe(result.reason)}' if result.reason else ''}")
     reached = f", user space after {result.user_space:.1f} s" if result.user_space is not None else ""
     click.echo(f"{result.seconds:.1f} s{reached}{f', {safe(result.guest)}' if result.guest else ''}\n")
     if result.findings:
         tables.show(sys.stdout, tables.findings_table(result.findings))
+    for line in tables.suppressed_lines(result.findings, entries):
+        click.echo(line)
     for place, finding in enumerate(result.findings[:MAX_TRACES]):
         if finding.source:
-            touched = row.touched_frames.get(place, {}) if row is not None else {}
-            tables.show(sys.stdout, tables.TraceTable(finding, trace_lines(finding.source, touched, text)))
+            lines = trace_lines(finding.source, touched.get(place, {}), text)
+            tables.show(sys.stdout, tables.TraceTable(finding, lines))
     click.echo()
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:

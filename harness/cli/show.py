@@ -38,28 +38,34 @@ def runs_command(series: str | None) -> int:
 @click.argument("run", default="last", metavar="[RUN|CELL]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every warning of the builds.")
 def show_command(run: str, as_json: bool) -> int:
-    """Show RUN (its name, a beginning of it, or "last"): the tables as at its end, with the exit code it had.
+    """Show RUN (its name, a beginning of it, or "last"): its tables and exit code, by today's noise and policy.
 
-    A run without an end is shown as far as it got, with exit code 4. The beginning of a cell's key (8 or more digits,
-    as a run's report gives it) shows that cell: outcome, findings with their traces in the source, and where its
+    Where those make another exit code of it than it had at its end, a note says so. A run without an end is shown as
+    far as it got, with exit code 4. The beginning of a cell's key (8 or more digits, as a run's report gives it) shows
+    that cell: outcome, findings with what is suppressed and why and with their traces in the source, and where its
     console, its report and, of a kernel that died, its log from guest RAM are; exit code 1 where it has findings.
     """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         if _CELL.fullmatch(run) and not any(row.id.startswith(run) for row in workshop.store.runs()):
             result = workshop.store.find_cell(run)
-            used, row = workshop.store.newest_use(result.key) or ("", None)
+            entries = workshop.interpretation.reasons(finding.noise for finding in result.findings)
+            tree_id, touched = workshop.store.newest_source(result.key)
             if as_json:
-                click.echo(json.dumps(cell_object(result, row.touched_frames if row is not None else None)))
+                click.echo(json.dumps(cell_object(result, entries, touched)))
             else:
-                kernels = workshop.store.kernels(used) if row is not None else []
-                at = [k.tree_id for k in kernels if row and (k.tree, k.patches) == (row.tree, row.patches)]
-                show_cell(result, row, source_text(workshop, at[0] if at else ""))
+                show_cell(result, entries, touched, source_text(workshop, tree_id))
             return 1 if result.outcome is Outcome.FINDING else 0
         summary = summarize(workshop.store, workshop.store.run(run))
     if as_json:
         click.echo(json.dumps(run_object(summary)))
     else:
         show_summary(summary)
-    code = summary.run.exit_code
-    return 4 if summary.run.finished is None or code is None else code
+    had = summary.run.exit_code
+    if summary.run.finished is None or had is None:
+        return 4
+    if summary.run.kind == "bisect":  # what it was judged by is not in its tables
+        return had
+    if had != summary.exit_code:
+        click.echo(f"note: at its end the exit code was {had}: noise or policy have changed since", err=True)
+    return summary.exit_code

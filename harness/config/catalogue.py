@@ -17,7 +17,9 @@ from harness.config.kernel_files import (
     load_toolchain,
 )
 from harness.config.layout import Layout
+from harness.config.noise_file import load_noise
 from harness.config.option_file import load_option_table
+from harness.config.policy_file import load_policy
 from harness.config.series_file import load_series_spec
 from harness.config.tree_file import load_tree
 from harness.config.user_settings import Settings
@@ -26,7 +28,9 @@ from harness.model.build import Fragment
 from harness.model.cell import Stressor
 from harness.model.era import Era, Toolchain
 from harness.model.errors import UserError
+from harness.model.noise import NoiseEntry
 from harness.model.option import OptionsOf, OptionTable
+from harness.model.policy import PolicyRule
 from harness.model.root import GuestRoot
 from harness.model.series import SeriesSpec
 from harness.model.tree import Fixup, Tree
@@ -148,6 +152,16 @@ class Catalogue:
     def stressor(self, name: str) -> Stressor:
         """The stressor by name."""
         return self._load("stressor", self.layout.configs / "stressors", ".yaml", name, load_stressor)
+
+    def noise(self) -> tuple[NoiseEntry, ...]:
+        """Reports that are known: the repository's, then those of the user's own files."""
+        own = self.layout.configs / "findings" / "noise.yaml"
+        return load_noise([*([own] if own.is_file() else []), *self.settings.noise])
+
+    def policy(self) -> tuple[PolicyRule, ...]:
+        """What findings do to their cells: the user's rules before the repository's."""
+        own = self.layout.configs / "findings" / "policy.yaml"
+        return (*self.settings.policy, *(load_policy(own) if own.is_file() else ()))
 
     def guest_root(self) -> GuestRoot:
         """What is in the guest's root file system."""

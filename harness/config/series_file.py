@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import Field, model_validator
 
+from harness.config.policy_file import PolicyRuleSchema, policy_rules
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.errors import UserError
+from harness.model.policy import PolicyRule
 from harness.model.series import SeriesCommit, SeriesCommits, SeriesSpec, SeriesTree
 
 TREE_ID = r"^[0-9a-f]{40}$"
@@ -73,6 +77,7 @@ class SeriesSchema(Schema):
     kconfig: list[str] = Field(min_length=1)
     requires: list[RequirementSchema] = Field(default_factory=list)
     stressors: list[str] = Field(min_length=1)
+    policy: list[PolicyRuleSchema] = Field(default_factory=list)
 
 
 def load_series_spec(folder: Path) -> SeriesSpec:
@@ -110,6 +115,7 @@ def load_series_spec(folder: Path) -> SeriesSpec:
         summary=s.summary,
         mail=tuple(inside(name, f"mail {name}") for name in s.mail),
         commits=s.commits.commits() if s.commits else None,
+        policy=policy_rules(s.policy, path),
     )
 
 
@@ -152,8 +158,17 @@ def series_yaml(spec: SeriesSpec, folder: Path) -> str:
     else:
         parts.append("# options without which it tests nothing: requires: [{option: DEBUG_VM, reason: why}]\n")
     parts.append(_lines("stressors", list(spec.stressors)))
+    if spec.policy:
+        parts.append("policy:\n")
+        parts += ["  - " + _flow(_rule(rule)) for rule in spec.policy]
     return "".join(parts)
 
 
-def _flow(value: dict[str, str]) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=True)
+def _rule(rule: PolicyRule) -> dict[str, Any]:
+    about = {"severity": rule.severity.value} if rule.severity is not None else {"kind": rule.kind}
+    stressors = {"stressors": list(rule.stressors)} if rule.stressors else {}
+    return {**about, **stressors, "effect": rule.effect.value, "reason": rule.reason}
+
+
+def _flow(value: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.config.policy_file import PolicyRuleSchema, policy_rules
 from harness.config.tree_file import SourceSchema, TreeSchema, load_tree, source_from, tree_from
 from harness.config.yaml_file import Schema, read_yaml
 from harness.model.errors import UserError
+from harness.model.policy import PolicyRule
 from harness.model.tree import Source, Tree
 
 
@@ -27,13 +29,16 @@ class SettingsSchema(Schema):
     qemu: str = "qemu-system-x86_64"
     jobs: int | None = Field(default=None, ge=1, le=1024)
     build_memory_mib: int = Field(default=8192, ge=512)
+    noise: list[str] = Field(default_factory=list)
+    policy: list[PolicyRuleSchema] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``mail``: series name to mbox or folder. ``sources``: tree name to sources tried before the repository's own.
     ``trees``: trees of the user's own. ``mirrors``: git directories tried for every git tree. ``registry``: where base
-    images are pulled from in place of the engine's default registry. ``jobs``: make -j."""
+    images are pulled from in place of the engine's default registry. ``jobs``: make -j. ``noise``: files of known
+    reports, beside the repository's. ``policy``: rules before the repository's."""
 
     mail: Mapping[str, Path]
     sources: Mapping[str, tuple[Source, ...]]
@@ -45,6 +50,8 @@ class Settings:
     where: str | None
     mirrors: tuple[Path, ...] = ()
     registry: str | None = None
+    noise: tuple[Path, ...] = ()
+    policy: tuple[PolicyRule, ...] = ()
 
 
 def settings_path(root: Path, environment: Mapping[str, str]) -> Path | None:
@@ -92,4 +99,6 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
         where=str(path) if path else None,
         mirrors=tuple(resolved(text) for text in schema.mirrors),
         registry=schema.registry,
+        noise=tuple(resolved(text) for text in schema.noise),
+        policy=policy_rules(schema.policy, path) if path else (),
     )

@@ -53,6 +53,14 @@ def _line_of(node: yaml.Node | None, path: Sequence[int | str]) -> int:
     return line
 
 
+def entry_lines(path: Path, key: str) -> tuple[int, ...]:
+    """1-based lines of the entries of the list ``key`` of a file that was read already."""
+    node = yaml.compose(path.read_text("utf-8"), Loader=_LOADER)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = next((value for name, value in pairs if name.value == key), None)
+    return tuple(one.start_mark.line + 1 for one in found.value) if isinstance(found, yaml.SequenceNode) else ()
+
+
 def check_name(path: Path, name: str) -> None:
     """Raises UserError where a definition is not called as its file is: it would be found by one name only."""
     own = path.name.removesuffix(path.suffix)

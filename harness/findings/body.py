@@ -40,7 +40,7 @@ class BodyPart:
 _REGISTERS = BodyPart(
     (
         r"(?:[RE](?:IP|SP|AX|BX|CX|DX|SI|DI|BP|FLAGS)|RFL|EFL|IP|SP|[CD]R\d|R\d\d|FS|GS|DS|CS|SS|ES|ORIG_RAX|PKRU)\s?:",
-        r"(?:e[abcd]x|e[sd]i|e[bs]p|ds|es|pc|lr|sp|psr)\s{0,4}:",
+        r"x\d{1,2}\s?:|(?:e[abcd]x|e[sd]i|e[bs]p|ds|es|pc|lr|sp|psr)\s{0,4}:",
         r"(?:EIP|RIP|PC) is at |(?:RIP|RSP) {1,2}[\[<0]",
         r"Code\b|Stack\b|(?:Bad )?[ER]IP value|Bad RIP",
         r"[0-9a-f]{8}(?:[0-9a-f]{8})?(?: |$)",
@@ -128,6 +128,11 @@ BODY: tuple[BodyPart, ...] = (
         ),
         OBJECTS,
         "slab objects and the memory around an address",
+    ),
+    BodyPart(
+        (r"comm \"|hex dump |backtrace|(?:[0-9a-f]{2} ){8,32}",),
+        frozenset({"memory-leak"}),
+        "kmemleak's object",
     ),
     BodyPart(
         (

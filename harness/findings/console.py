@@ -1,4 +1,4 @@
-"""Console bytes to clean messages: what ports, terminals and recorders add is taken off here; nothing is interpreted."""
+"""Console bytes to clean messages: what ports, terminals and recorders add is taken off; nothing is interpreted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ _INVISIBLE = dict.fromkeys(
 #   6,1234,5678,-;  6.12.0,6,1234,5678,-;  /dev/kmsg, extended netconsole
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+"
 _DATE = rf"(?:[A-Z][a-z]{{2}} ){{1,2}}+ ?+\d{{1,2}}+ {_CLOCK}(?: \d{{4}}(?!\d))?+"
-_ISO_DATE = rf"(?:[A-Z][a-z]{{2}} )?+\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z| ?+[+-]\d\d:?+\d\d)?+(?: [A-Z]{{3,5}})?+"
+_ZONE = r"(?:Z| ?+[+-]\d\d:?+\d\d)?+(?: [A-Z]{3,5}(?= [\w.:-]{1,64} kernel))?+"
+_ISO_DATE = rf"(?:[A-Z][a-z]{{2}} )?+\d{{4}}-\d\d-\d\d[T ]{_CLOCK}{_ZONE}"
 _HOST = r"[\w.:-]{1,64}+ kernel(?:\[\d{1,7}\])?+:"
 _CONSOLE = r"console|serial\d?+|guest|qemu(?:-system-\w{1,12}+)?+|tty[A-Z]{1,4}+\d{1,3}+|hvc\d"
 _FACILITY = r"kern|user|mail|daemon|auth(?:priv)?+|syslog|lpr|news|uucp|cron|ftp|local\d"
@@ -73,8 +74,8 @@ _PREFIX = (
 )
 # The same language, with the commonest beginnings (a time stamp, perhaps a caller; nothing) tried first.
 _MAY_BE_RECORDER = (
-    r"[<\[]|\d[\d.,]|[A-Z][a-z]{2} |(?:DEBUG|INFO|WARNING|ERROR) |- \{|console|serial|guest|qemu|tty|hvc|kern|user|mail|"
-    r"daemon|auth|syslog|lpr|news|uucp|cron|ftp|local"
+    r"[<\[]|\d[\d.,]|[A-Z][a-z]{2} |(?:DEBUG|INFO|WARNING|ERROR) |- \{|console|serial|guest|qemu|tty|hvc|kern|user|"
+    r"mail|daemon|auth|syslog|lpr|news|uucp|cron|ftp|local"
 )
 PREFIX_BYTES = (
     rf" ?+(?>{_STAMP}(?:{_CALLER_ID})?+ (?![\[<])[ \t]{{0,64}}+|(?!{_MAY_BE_RECORDER})[ \t]{{0,64}}+|{_PREFIX})"
@@ -92,6 +93,7 @@ _INNER_START = re.compile(
     r"Unable to handle kernel |BUG: (?:unable to handle |kernel NULL )|[Kk]ernel BUG at |Kernel panic - not syncing: ",
     re.ASCII,
 )
+_INNER_STAMP = re.compile(r"\[ {0,12}+\d{1,8}+\.\d{6}\]", re.ASCII)
 _BEFORE_WORDS = re.compile(r"(?:[^\s\"'`(\[{<]|login: |[#$] )$")
 MAX_INNER = 4
 
@@ -189,9 +191,19 @@ def is_stamped(text: str) -> bool:
     return _STAMPED.match(text) is not None
 
 
-def continues_wrapped(text: str) -> bool:
-    """Whether a line after one of WRAP_WIDTH columns, on a console with time stamps, is the rest of that one."""
-    return bool(text) and _PREFIX_TEXT.match(text, 0, 40).end() == 0  # type: ignore[union-attr]
+def torn_at(text: str) -> int | None:
+    """Return where a message with a time stamp begins in the middle of another, which may go on with the next line."""
+    prefix = _PREFIX_TEXT.match(text)
+    if prefix is None or not is_stamped(text):
+        return None
+    found = _INNER_STAMP.search(text, prefix.end())
+    return found.start() if found else None
+
+
+def continues(text: str) -> bool:
+    """Whether a line is the rest of one that was torn or wrapped, on a console with time stamps: it has no prefix."""
+    found = _PREFIX_TEXT.match(text, 0, 80)
+    return bool(text) and (found is None or found.end() == 0)
 
 
 def read_messages(number: int, text: str) -> list[Line]:

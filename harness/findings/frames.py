@@ -43,7 +43,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"print_context_stack|"
         r"dump_trace|show_fault_oops|__dump_\w+|nmi_(?:cpu_backtrace|trigger_cpumask_backtrace)\w*|"
         r"arch_trigger_\w+backtrace\w*|trigger_(?:all_cpu|single_cpu)_backtrace|rcu_dump_cpu_stacks|"
-        r"sched_show_task|nmi_raise_cpu_backtrace",
+        r"_?sched_show_task|nmi_raise_cpu_backtrace",
         "prints the trace",
     ),
     PassedOver(
@@ -53,7 +53,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"invalid_op|die\w*|__die\w*|"
         r"oops_(?:begin|end)|panic|nmi_panic|vpanic|check_panic_on_warn|bust_spinlocks|no_context|"
         r"__bad_area\w*|bad_area\w*|"
-        r"page_fault_oops|kernelmode_fixup_or_oops|(?:__)?do_page_fault|do_user_addr_fault|do_kern_addr_fault|"
+        r"page_fault_oops|__panic|panic_saved_regs|panic_bad_stack|kernelmode_fixup_or_oops|(?:__)?do_page_fault|do_user_addr_fault|do_kern_addr_fault|"
         r"page_fault|async_page_fault|general_protection|do_general_protection|do_divide_error|divide_error|"
         r"error_code|error_exit|error_entry|"
         r"do_int3|int3|double_fault|do_double_fault|nmi|do_nmi|default_do_nmi|end_repeat_nmi|nmi_handle|"
@@ -69,20 +69,48 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
         r"rcu_lockdep_\w+|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
-        r"add_lock_to_list|save_trace",
+        r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
+        r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
     ),
     PassedOver(
-        r"_*kasan_\w+|__asan_\w+|kmsan_\w+|__msan_\w+|kcsan_\w+|__tsan_\w+|kfence_\w+|__kfence\w*|__ubsan_\w+|"
+        r"create_object|kmemleak_\w+|_*kasan_\w+|__asan_\w+|kmsan_\w+|__msan_\w+|kcsan_\w+|__tsan_\w+|kfence_\w+|__kfence\w*|__ubsan_\w+|"
         r"ubsan_\w+|"
         r"check_memory_region\w*|check_region_inline|print_(?:report|address_description|error_description)|"
         r"handle_overflow|val_to_string|describe_\w+|end_report",
         "a memory debugger's own code",
     ),
     PassedOver(
+        r"__hwasan_\w+|preempt_count_(?:add|sub)|rcu_is_watching|__sanitizer_\w+|sanitizer_cov_\w+|write_comp_data|check_kcov_mode|canonicalize_ip|msan_get_shadow\w*|"
+        r"__fentry__|__x86_(?:indirect_thunk|indirect_call|return_thunk)\w*|(?:srso|retbleed|zen)_\w*(?:thunk|untrain)\w*|"
+        r"_*mcount\w*",
+        "what the compiler puts into every function",
+    ),
+    PassedOver(
+        r"_*unwind_(?:next_frame|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
+        r"is_bpf_text_address|_*kernel_text_address|is_(?:ftrace_trampoline|module_text_address|kprobe_\w+)|"
+        r"get_stack_info\w*|in_task_stack|dump_backtrace\w*|deref_stack_\w+|__read_once_word_nocheck|"
+        r"filter_irq_stacks|stack_depot_\w+|__stack_depot_\w+|orc_find|__orc_find|update_stack_state|__save_stack_trace",
+        "reads the stack for somebody's trace",
+    ),
+    PassedOver(
+        r"_*debug_object_\w+|debug_print_object|_*debug_check_no_obj_freed|lookup_object\w*|"
+        r"(?:timer|hrtimer|work|rcuhead|percpu_counter)_is_static_object|debug_(?:timer|hrtimer|work|rcu_head)_\w+",
+        "DEBUG_OBJECTS' own code: who uses the object is meant",
+    ),
+    PassedOver(
+        r"usercopy_\w+|__check_(?:object_size|heap_object)|check_(?:stack|heap|kernel_text|page_span|bogus)_\w+|"
+        r"report_usercopy|__fortify_\w+|skb_(?:under_|over_)?panic|assertfail|_*reiserfs_panic|rust_helper_BUG|"
+        r"rust_begin_unwind|"
+        r"check_timer_failed|__do_kernel_fault|do_(?:translation|alignment|bad|tag_check|kernel|DataAbort|mem|"
+        r"Prefetch)\w*(?:fault|abort|Abort|area)?|die_kernel_fault|el[01]h?_\w+|bad_mode|__(?:dabt|pabt|und)_\w+|"
+        r"arm_notify_die|(?:brk|bug|debug_exception)_handler|call_break_hook|do_debug_exception|ret_from_exception",
+        "asserts for somebody, or reports the trap on machines other than x86",
+    ),
+    PassedOver(
         r"_*might_(?:sleep|resched|fault|lock\w*)|__schedule_bug|schedule_debug|debug_smp_processor_id|"
         r"check_preemption_disabled|"
-        r"__this_cpu_preempt_check|spin_(?:bug|dump)|do_raw_spin_\w+|_raw_spin_\w+bug|rwlock_bug|_debug_\w+|"
+        r"__this_cpu_preempt_check|spin_(?:bug|dump)|do_raw_(?:spin|read|write)_\w+|_raw_spin_\w+bug|rwlock_bug|_debug_\w+|"
         r"__spin_lock_debug",
         "the check that found the wrong context or the wrong lock",
     ),
@@ -128,13 +156,14 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
     PassedOver(
         r"_*(?:raw_)*(?:native_)?(?:queued_|ticket_)?(?:spin|read|write|mcs_spin|rw)_?(?:un)?(?:try)?(?:lock|"
         r"unlock)\w*|"
-        r"_*mutex_(?:lock|unlock|trylock|optimistic_spin|spin_on_owner)\w*|_*(?:down|up)(?:_(?:read|write|"
+        r"_*mutex_(?:lock|unlock|trylock|optimistic_spin|spin_on_owner|add_waiter|remove_waiter)\w*|debug_mutex_\w+|ldsem_\w+|"
+        r"_*task_rq_lock|rq_lock\w*|release_sock|_*(?:down|up)(?:_(?:read|write|"
         r"interruptible|killable|trylock|timeout|failed))*|"
         r"rwsem_\w+|__rwsem_\w+|call_rwsem_\w+|_*rt_mutex_\w+|percpu_(?:down|up)_\w+|_*rt_(?:spin|read|"
         r"write)_\w+|osq_lock|"
         r"pv_(?:queued_spin|wait|kick)\w*|__pv_queued_\w+|bit_spin_\w+|lock_page\w*|__lock_page\w*|"
         r"folio_lock\w*|__folio_lock\w*|"
-        r"lock_sock\w*|__lock_sock|console_(?:un)?lock|rcu_read_(?:un)?lock\w*|__rcu_read_(?:un)?lock|"
+        r"lock_sock\w*|__lock_sock|_*down_trylock_console_sem|console_(?:un)?lock|rcu_read_(?:un)?lock\w*|__rcu_read_(?:un)?lock|"
         r"local_bh_\w+|__local_bh_\w+|seq\w+_(?:begin|retry)",
         "a lock is taken for somebody",
     ),
@@ -145,7 +174,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"out_of_line_wait_on_bit\w*|"
         r"bit_wait\w*|sleep_on_\w+|sync_(?:page|buffer|inode)\w*|prepare_to_wait\w*|finish_wait|"
         r"do_wait_for_common|__switch_to|thread_return|process_timeout|context_switch|"
-        r"folio_wait_\w+|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
+        r"folio_wait_\w+|wake_up_page_bit|folio_wake\w*|_*filemap_fdatawait\w*|io_wait_\w+|msleep\w*|usleep_range\w*|synchronize_(?:rcu|sched|srcu)\w*|"
         r"__synchronize_srcu|_?synchronize_rcu_expedited|"
         r"rcu_barrier\w*|_rcu_barrier|flush_(?:work|workqueue)\w*|__flush_work\w*|kthread_stop|wait_rcu_gp|"
         r"do_nanosleep|yield|sys_sched_yield|do_sched_yield",
@@ -163,7 +192,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
-        r"_?_?kmem_cache_(?:alloc|free)\w*|_?_?k[mzc]alloc\w*|kfree\w*|__kfree\w*|kzfree|_?_?kmalloc\w*|"
+        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
         r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
         r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
         r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
@@ -200,10 +229,59 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         "waits for other CPUs, for hardware or for the console",
     ),
     PassedOver(
-        r"(?:get|put)_task_\w+|_?_?wake_up\w*|try_to_wake_up|default_wake_function|autoremove_wake_function|"
+        r"(?:get|put)_task_\w+|_*wake_up(?!_new_task)\w*|try_to_wake_up|default_wake_function|autoremove_wake_function|"
         r"complete(?:_all)?|queue_work\w*|"
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
+    ),
+    PassedOver(
+        r"print_hex_dump\w*|va_format|_*dev_v?printk\w*|_dev_(?:err|warn|info)|v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
+        r"_?str(?:n?str|n?chr|nlen|im|replace|ncasecmp|casecmp|pbrk|spn|cspn|stra?rts_with|nchr|ndup\w*|s?cpy_pad)|"
+        r"(?:sized_)?strscpy\w*|read_word_at_a_time|simple_strto\w+|match_\w+",
+        "reads or writes text for somebody",
+    ),
+    PassedOver(
+        r"_*crc(?:\d|_)\w*|aes_\w+|aes\w*_(?:en|de)crypt|sha\d\w*|chacha\w*|keccakf?\w*|blake2\w*|poly1305\w*|crypto_\w+|shash_\w+|"
+        r"skcipher_\w+|hash_(?:64|32|long)|jhash\w*|siphash\w*|lz4\w*|LZ4\w*|zlib_\w+|ZSTD_\w+",
+        "sums, ciphers or packs for somebody",
+    ),
+    PassedOver(
+        r"_*kobject_\w+|kobj_\w+|kset_\w+|_*klist_\w+|(?:get|put)_device(?:_parent)?|_*device_(?:add|del|initialize|"
+        r"register|unregister|find_child|for_each_child|link_\w+|create\w*|destroy)|sysfs_\w+|_*kernfs_(?:remove|find|get|put|new|add|link|unlink|name|path|activate|drain|create)\w*|"
+        r"internal_create_group|proc_(?:register|mkdir\w*|create\w*)|remove_proc_\w+|_*debugfs_\w+|"
+        r"remove_files|create_files|dpm_sysfs_\w+|device_remove_\w+|devres_\w+|add_uevent_var|rollback_registered\w*|"
+        r"unregister_netdev\w*|bus_(?:add|remove)_\w+|add_device_randomness|cdev_\w+|class_(?:create|destroy)\w*|device_release_driver\w*",
+        "keeps the list of devices, and the files that show them, for everybody",
+    ),
+    PassedOver(
+        r"_*(?:try_to_)?del_timer\w*|lock_timer_base|_*timer_(?:delete|shutdown|reduce|setup)\w*|add_timer\w*|"
+        r"_*mod_(?:delayed_work|timer)\w*|h?rtimer_(?:start|cancel|try_to_cancel|init)\w*|_*cancel_(?:delayed_)?work\w*|"
+        r"drain_workqueue|destroy_workqueue|_*queue_(?:delayed_)?work\w*|insert_work|flush_delayed_work|"
+        r"start_flush_work|work_grab_pending|try_to_grab_pending|kthread_(?:stop|park|queue_work|cancel_\w+|flush_\w+)|"
+        r"call_rcu\w*|_*call_rcu\w*|_*srcu_\w+|cleanup_srcu_struct\w*|rcu_\w*nocb\w*|percpu_\w+|free_percpu|"
+        r"pcpu_\w+|task_work_\w+|irq_work_\w+|tasklet_\w+",
+        "timers, work and per-CPU memory of somebody",
+    ),
+    PassedOver(
+        r"iput|igrab|(?:drop|inc|clear|set)_nlink|dput|dget\w*|fast_dput|lockref_\w+|fput\w*|fget\w*|mntput\w*|mntget|"
+        r"path_(?:put|get)|_atomic_dec_and_lock\w*|ref_tracker_\w+|put_(?:pid|cred|cred_rcu|task_struct)|_*put_cred\w*|"
+        r"id[ar]_\w+|_*ida_\w+|module_put|try_module_get|(?:un)?lock_buffer|mark_buffer_dirty\w*|_*brelse|_*bforget|"
+        r"_*bread\w*|_*getblk\w*|(?:put|get)_bh",
+        "counts or looks up objects that everybody uses",
+    ),
+    PassedOver(
+        r"unlock_page|folio_unlock|_*page_cache_(?:get|add)_speculative|_*copy_page_(?:to|from)_iter\w*|"
+        r"(?:simple_)?_*copy_(?:to|from)_iter\w*|_*(?:raw_)?(?:read|write)[bwlq]|io(?:read|write)\d+\w*|(?:in|out)[bwl]|iov_iter_\w+|copy(?:in|out)\w*|v?memdup_user\w*|rhashtable_\w+|_*rht_\w+|"
+        r"rhltable_\w+|_*seqprop_\w+|_*virt_to_phys\w*|_*phys_addr\w*|_*virt_addr_valid|vmalloc_to_\w+|"
+        r"free_large_kmalloc\w*|_*alloc_frozen_pages\w*|v[mz]alloc\w*|_*vcalloc\w*|kvcalloc\w*|kcalloc\w*",
+        "moves, allocates, locks or finds for somebody",
+    ),
+    PassedOver(
+        r"_*skb_(?:put|pull|push|trim|unlink|release|copy|clone|dequeue|queue|peek|split|segment|checksum|datagram)\w*|"
+        r"pskb_\w+|_*(?:kfree|consume|alloc|build|napi_alloc|(?:dev|netdev|napi)_alloc|dev_kfree)_skb\w*|sk_skb_reason_drop|_*sk_(?:free|destruct|alloc|clone)\w*|sock_put|"
+        r"usb_(?:submit|kill|poison|unlink|free|alloc)_urb|usb_start_wait_urb|usb_(?:bulk|control|interrupt)_msg\w*|"
+        r"usb_kill_anchored_urbs",
+        "a packet's or a request's memory: whose it is, is meant",
     ),
 )
 
@@ -258,6 +336,8 @@ _NAME = r"(?<![\w.$])[A-Za-z_.$][\w.$]{0,200}"
 #   <ffffffff80131d4e>{__might_sleep+173}       x86-64 2.5 to 2.6.18, several on a line
 #   [<ffffffff8110b2a5>] ? foo+0x12/0x34 [mod]  2.6.19 to 4.10
 #   foo+0x12/0x34                               4.11 on
+#   [c00000000287] [c0000000028] foo+0x12/0x34  PowerPC
+#   bar from foo+0x12/0x34                      ARM
 _ENTRY = re.compile(
     rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
     rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
@@ -267,7 +347,8 @@ _ENTRY = re.compile(
 _AT_START = re.compile(r"\+0x0+/0x$|\+0$")
 _ENTRY_LINE = re.compile(
     rf"(?:(?:Call Trace|Trace): ?)?(?:<[#A-Z]{{1,16}}> {{0,4}}|#\d{{1,3}} )?(?:\? {{0,4}})?"
-    rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
+    rf"(?:\[?<[0-9a-fA-F]{{8,16}}>\]?|\[[0-9a-f]{{8,16}}\] \[[0-9a-f]{{8,16}}\] |"
+    rf"(?:{_NAME} from )?{_NAME}\+0x[0-9a-fA-F]{{1,8}}/0x[0-9a-fA-F]{{1,8}})"
 )
 
 
@@ -293,7 +374,7 @@ def entries(message: str, resolve: Resolve | None = None) -> Iterator[Frame | No
 
 
 _COUNTER = re.compile(
-    r"(?:RIP|EIP|IP|EIP is at|RIP is at|NIP|PC is at|pc ?:)(?: |:|$)(?:\s{0,4}00(?!33|23|73|1b|2b)[0-9a-f]{2}:)?"
+    r"(?:RIP|EIP|IP|EIP is at|RIP is at|NIP|PC is at|pc ?:|epc ?:)(?: |:|$)(?:\s{0,4}00(?!33|23|73|1b|2b)[0-9a-f]{2}:)?"
 )
 
 
@@ -312,13 +393,19 @@ def is_program_counter(message: str) -> bool:
     return found is not None and not re.match(r"\s{0,4}00(?:33|23|73|1b|2b):", message[found.end() :])
 
 
-def key_function(candidates: Iterable[str]) -> str | None:
-    """Return the first function that is neither plumbing nor a shared helper, else the first that is no plumbing."""
+def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None = None) -> str | None:
+    """Return the first function that is neither plumbing nor a shared helper nor where any job begins, else the first
+    that is no plumbing.
+
+    ``names_itself``: helpers that do name a report of this kind.
+    """
     helper: str | None = None
     for function in candidates:
+        if names_itself is not None and names_itself.fullmatch(function):
+            return function
         if is_plumbing(function):
             continue
-        if not is_shared_helper(function):
+        if not (is_shared_helper(function) or is_entry_code(function)):
             return function
         helper = helper or function
     return helper

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from harness.findings.console import (
     BEHIND_BYTES,
@@ -12,10 +13,11 @@ from harness.findings.console import (
     Line,
     LineBlocks,
     clean_text,
-    continues_wrapped,
+    continues,
     is_quoted,
     is_stamped,
     read_messages,
+    torn_at,
     without_escapes,
 )
 from harness.findings.frames import Resolve
@@ -25,6 +27,8 @@ from harness.model.finding import Finding, Severity
 
 MAX_OPEN = 8
 """Reports followed at the same time (one per printk caller)."""
+RECENT = 4096
+"""Bytes of what came before that are kept, to see whether a report's beginning is lost."""
 
 
 def _skip_patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
@@ -63,6 +67,25 @@ def _candidates(block: bytes) -> list[int]:
     return sorted(starts)
 
 
+# "Oops: 0002 [#1]" is the second line of a page fault's report; every other trap has a name of its own.
+_FAULT_CODE = re.compile(r"(?:Oops: |Internal error: ){0,2}Oops: [0-9a-f]{4,8}\b")
+_BODY = re.compile(
+    rb"\[<[0-9a-f]{8,16}>\]|\w\+0x[0-9a-f]{1,8}/0x|---\[ end trace |\b(?:[RE][AD]X|R1\d|CR2|DR6): |\bCode: |"
+    rb"note: [^\n]{1,40} exited with "
+)
+# Of page_remove_rmap()'s message, which comes before its BUG.
+_PAGE_DUMP = re.compile(rb"\b(?:page|vma)->\w")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A line whose rest may come with the next one."""
+
+    number: int
+    text: str
+    may_begin: bool
+
+
 class ConsoleParser:
     """Finds reports in a console that arrives in pieces of any size; memory use does not grow with its length.
 
@@ -76,19 +99,28 @@ class ConsoleParser:
         self._open: list[Report] = []
         self._preamble: list[tuple[Line, Preamble | None]] = []
         self._preamble_reach = 0
-        self._wrapped: tuple[str, int, bool] | None = None
+        self._held: _Held | None = None
         self._widest = 0
+        self._block = b""
+        self._line_at = 0
+        self._recent = b""
+        self._reported = 0
         self._last_death = False
         self._fatal = False
         self._ready: list[Finding] = []
 
     @property
     def fatal_report_complete(self) -> bool:
-        """Whether a fatal report has said what it had to: its end mark or its panic was seen, or another began.
+        """Whether a fatal report is at its end, but for a few lines that repeat it.
 
         What may still come is a consequence of it, so that a watcher needs to wait for a few seconds only.
         """
         return self._fatal or any(report.is_complete_fatal for report in self._open)
+
+    @property
+    def fatal_report_begun(self) -> bool:
+        """Whether a fatal report has begun; it is complete if nothing more comes."""
+        return self._fatal or any(report.severity is Severity.FATAL and report.is_believed() for report in self._open)
 
     def feed(self, data: bytes) -> list[Finding]:
         """Take the next bytes; return the findings finished by them, in the order in which they ended."""
@@ -100,9 +132,9 @@ class ConsoleParser:
         """End of the console: return the findings that were still open."""
         for block in self._blocks.close():
             self._read(block)
-        if self._wrapped:
-            wrapped, number, began = self._wrapped
-            self._lines(number, wrapped, began)
+        if self._held is not None:
+            self._messages(self._held.number, self._held.text, self._held.may_begin)
+            self._held = None
         for report in list(self._open):
             self._finish(report)
         self._preamble.clear()
@@ -114,39 +146,53 @@ class ConsoleParser:
 
     def _read(self, block: bytes) -> None:
         block = b"\n" + without_escapes(block)
+        self._block = block
         at = 1
         for start in [*_candidates(block), len(block)]:
             # What is between two candidates is looked at only as long as something is open.
-            while at < start and (self._open or self._preamble or self._wrapped):
+            while at < start and (self._open or self._preamble or self._held):
                 at = self._next_line(block, at, False)
             if at < start:
                 self._number += block.count(b"\n", at, start)
                 at = start
             if at < len(block):
                 at = self._next_line(block, at, True)
+        self._recent = (self._recent + block[1:])[-RECENT:]
+        self._block = b""
 
     def _next_line(self, block: bytes, start: int, may_begin: bool) -> int:
         """Read the line that begins there; return where the next one does."""
         end = block.index(b"\n", start)
+        self._line_at = start
         self._number += 1
         text = clean_text(block[start:end])
-        if self._wrapped:
-            wrapped, number, began = self._wrapped
-            self._wrapped = None
-            if continues_wrapped(text):
-                self._lines(number, wrapped + text, began or may_begin)
-                return end + 1
-            self._lines(number, wrapped, began)
+        held, self._held = self._held, None
+        if held is not None and continues(text):
+            self._messages(held.number, held.text + text, held.may_begin or may_begin)
+            return end + 1
+        if held is not None:
+            self._messages(held.number, held.text, held.may_begin)
         self._widest = max(self._widest, len(text))
-        if len(text) == WRAP_WIDTH >= self._widest and is_stamped(text):
-            self._wrapped = text, self._number, may_begin
+        torn = torn_at(text)
+        if torn is not None:
+            # The beginning waits for its rest, the message that tore it does not.
+            self._held = _Held(self._number, text[:torn], may_begin)
+            self._messages(self._number, text[torn:], may_begin)
+        elif len(text) == WRAP_WIDTH >= self._widest and is_stamped(text):
+            self._held = _Held(self._number, text, may_begin)
         else:
-            self._lines(self._number, text, may_begin)
+            self._messages(self._number, text, may_begin)
         return end + 1
+
+    def _lines_before(self) -> bytes:
+        """Return the end of what came between the last report's last line and this one, at most RECENT bytes."""
+        before = (self._recent + self._block[1 : self._line_at])[-RECENT:]
+        since = max(0, self._number - 1 - self._reported)
+        return b"".join(before.splitlines(keepends=True)[-since:]) if since else b""
 
     # -- one line -----------------------------------------------------------------------------------------------------
 
-    def _lines(self, number: int, text: str, may_begin: bool) -> None:
+    def _messages(self, number: int, text: str, may_begin: bool) -> None:
         may_begin = may_begin and not is_quoted(text)
         for line in read_messages(number, text):
             self._line(line, may_begin)
@@ -165,6 +211,15 @@ class ConsoleParser:
 
     def _header_line(self, line: Line, splat: Splat, match: re.Match[str]) -> None:
         report = self._report_of(line)
+        if splat.alone:
+            self._finish(Report(splat, match, line, []))
+            return
+        if splat.inside and report is not None:
+            self._plain_line(line)
+            return
+        if report is not None and splat.ends is None and line.text == report.lines[-1].text:
+            report.join(line, None)  # the same line from two consoles
+            return
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
             return
@@ -180,15 +235,19 @@ class ConsoleParser:
             report.take(line, self._resolve, False)
             return
         preamble = self._preamble_of(line)
+        cuts_in = mixed = False
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
+            cuts_in = report.is_cut and not report.foreign_count
+            mixed = cuts_in and report.lacks_its_trace
             self._finish(report)
         elif len(self._open) >= MAX_OPEN:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
-        report.cause_lost = splat.kind == "panic" and any(rule.only_after for rule in _panic_rules(line))
+        report.cuts_in, report.mixed = cuts_in, mixed
+        report.cause_lost = splat.inside or self._lacks_its_cause(splat, line, bool(preamble))
         self._open.append(report)
         self._preamble.clear()
 
@@ -196,10 +255,28 @@ class ConsoleParser:
         """Join a panic to the report it follows from; True if it is no report of its own."""
         for rule in _panic_rules(line):
             for report in reversed(self._open):
-                if _can_follow(report, rule, line):
+                if report.caller == line.caller and _can_follow(report, rule, line):
                     report.panic(line)
                     return True
             return rule.only_after and self._last_death
+        return False
+
+    def _lacks_its_cause(self, splat: Splat, line: Line, has_preamble: bool) -> bool:
+        """Whether what must have come before the header is not on the console."""
+        if splat.kind == "oops":
+            return _FAULT_CODE.match(line.message) is not None
+        if splat.kind == "panic":
+            return bool(_panic_rules(line))
+        if splat.kind == "init-died":  # by its own end, or by an oops
+            before = self._lines_before()
+            return self._last_death or not before.strip() or _BODY.search(before) is not None
+        if splat.kind == "bug" and _PAGE_DUMP.search(self._lines_before()):
+            return True
+        if splat.kind in ("bug", "warning", "invalid-opcode") and not has_preamble:
+            # What they can follow may have stood before the first line.
+            return not (self._recent + self._block[: self._line_at]).strip() and (
+                splat.kind == "invalid-opcode" or is_stamped(line.text)
+            )
         return False
 
     def _plain_line(self, line: Line) -> None:
@@ -234,10 +311,12 @@ class ConsoleParser:
         return next((report for report in self._open if report.caller == line.caller), None)
 
     def _finish(self, report: Report) -> None:
-        self._open.remove(report)
+        if report in self._open:
+            self._open.remove(report)
         if not report.is_believed():
             return
-        finding = report.finding()
+        finding = report.finding(report.is_cut)
+        self._reported = max(self._reported, finding.last_line)
         self._last_death = self._last_death or report.dies
         self._fatal = self._fatal or finding.severity is Severity.FATAL
         self._ready.append(finding)

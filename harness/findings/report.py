@@ -11,10 +11,13 @@ from harness.findings.console import Line
 from harness.findings.frames import (
     Frame,
     Resolve,
+    bare_name,
     entries,
+    is_entry_code,
     is_entry_line,
     is_plumbing,
     is_program_counter,
+    is_shared_helper,
     key_function,
     program_counter,
 )
@@ -32,18 +35,42 @@ MAX_TITLE = 160
 
 _PATIENCE_AFTER_TRACE = 8
 """Foreign lines in a row after a call trace: old kernels print no end, and a second CPU may write in between."""
+_PATIENCE_UNNAMED = 60
+"""... and as long as a report that needs a trace has told no function that could name it: other CPUs and programs can
+write much in between, and only lines that look like its own are taken."""
 _LINGER = 4
 """Foreign lines for which a finished report still waits for the panic that it causes ..."""
 _LINGER_DEATH = 40
 """... and the same for oopses: the dying task exits, and what it held complains, before init is found dead."""
 
-_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|Backtrace)\b.{0,20}?:")
+_ONE_TRACE = DEATHS | {
+    "warning", "list-corruption", "refcount", "atomic-schedule", "atomic-sleep", "preemptible-cpu-id",
+    "page-allocation-failure", "bad-page-state", "bad-page-map", "page-mapcount",
+}  # fmt: skip
+"""Kinds with one "Call Trace:", below which all the entries are: what is otherwise is of two reports."""
+_ENDING = DEATHS | {
+    "warning", "list-corruption", "refcount", "page-mapcount", "hard-lockup", "panic", "init-died", "stack-corruption",
+    "early-exception", "bug-message",
+}  # fmt: skip
+"""Kinds that print an end mark, from 2.6.27 on; no other does."""
+_LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
+"""The line behind an old oops that repeats where it was."""
+
+_TRACE_START = re.compile(r"(?:Call [Tt]race|Trace|stack backtrace|[Bb]acktrace)\b.{0,20}?:")
 _OTHER_TRACE = re.compile(
-    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|Last potentially|"
+    r"[Aa]llocated by task|[Ff]reed by task|page last (?:allocated|free)|INFO: (?:Allocated|Freed) in|"
+    r"Last potentially|Preemption disabled at|"
     r"(?:the )?existing dependency chain|-> ?#\d|the dependencies between|page_owner|Second to last"
 )
 _STACK = re.compile(r"Stack: {1,4}([0-9a-f]{8}(?:[0-9a-f]{8})?)\b")
 _LOCK_AT = re.compile(r"(?:, at: ?| at:$)")
+_TIME = re.compile(r"(?:<\d{1,3}>)?\[ {0,12}(\d{1,8}\.\d{1,9})[\]@]")
+_TASK = re.compile(r"(?:WARNING: )?(?:CPU: \d{1,5} )?(?:UID: \d{1,10} )?P(?:ID|id): (\d{1,10})\b")
+_DROPPED = re.compile(r"\*\* \d{1,9} printk messages dropped")
+_BACKWARDS = 1.0
+"""Seconds by which lines of one report may be out of order: CPUs stamp their lines before they have the console."""
+_LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
+_LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
 _VARIABLE = re.compile(
@@ -64,6 +91,8 @@ class Report:
         self.last_line = line.number
         self.lines: list[Line] = [*preamble, line][:MAX_LINES]
         self.joined: set[str] = set()
+        self.counted = _DIE_COUNT.search(line.message) is not None
+        """die() was entered: what it prints with the next number is another report."""
         self.foreign: list[Line] = []
         self.foreign_count = 0
         self.places: list[tuple[str, Frame]] = []
@@ -72,13 +101,28 @@ class Report:
         self.in_other_trace = False
         self.trace_seen = False
         self.address_seen = False
+        self.nameless = False
+        """Its trace holds addresses without names."""
         self.counter_seen = False
+        self.named = False
+        """A line of its trace names a function that is neither plumbing nor a shared helper."""
+        self.rooted = False
+        """Its trace goes back to where the job began: it is whole, whatever it names."""
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
-        """A panic that only ever follows an oops, and no oops was on the console."""
+        """A header that only ever follows another line or report, which the console lacks."""
+        self.cuts_in = False
+        """It began while another one was not at its end, on a console that does not tell their lines apart."""
+        self.mixed = False
+        """It holds lines of another report."""
+        self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
+        """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
+        self.time: float | None = None
+        self.task: str | None = None
+        self._look_for_tears(line)
         self.over = False
 
     def resolve_header(self, resolve: Resolve | None) -> None:
@@ -95,14 +139,28 @@ class Report:
         """Take a line that is known to belong to the report."""
         if kind is not None:
             self.joined.add(kind)
+            self.counted = self.counted or _DIE_COUNT.search(line.message) is not None
             if kind in DEATHS:
                 self.severity = Severity.FATAL
+        self._look_for_tears(line)
         self.foreign_count = 0
         for foreign in self.foreign:
             self._keep(foreign)
         self.foreign.clear()
         self._keep(line)
         self.last_line = line.number
+
+    def _look_for_tears(self, line: Line) -> None:
+        """Note what a line tells of whether the report is one piece, for as long as it goes on."""
+        if self.ended or self.panicked:
+            return
+        if (stamp := _TIME.match(line.text)) is not None:
+            time = float(stamp[1])
+            self.torn = self.torn or (self.time is not None and time < self.time - _BACKWARDS)
+            self.time = time
+        if not self.splat.other_cpus and not self.trace_seen and (task := _TASK.match(line.message)) is not None:
+            self.torn = self.torn or (self.task is not None and task[1] != self.task)
+            self.task = task[1]
 
     def _keep(self, line: Line) -> None:
         if len(self.lines) < MAX_LINES and (not self.lines or self.lines[-1].number != line.number):
@@ -116,6 +174,8 @@ class Report:
         message = line.message
         if not message:
             return
+        if _DROPPED.match(message) and not self.named and not self.ended:
+            self.torn = self.torn or self.splat.needs_trace
         if not opens_next and self._belongs(message, resolve):
             self.join(line, None)
         else:
@@ -132,6 +192,8 @@ class Report:
             return _PATIENCE_AFTER_TRACE
         if self.ended:
             return _LINGER_DEATH if self.dies else _LINGER
+        if self.splat.needs_trace and not self.splat.confirm and not self.named:
+            return _PATIENCE_UNNAMED
         if self.dies:
             return _LINGER_DEATH if self.trace_seen else self.splat.patience
         if self.trace_seen and self.splat.ends is None and not self.splat.other_cpus:
@@ -139,14 +201,21 @@ class Report:
         return self.splat.patience
 
     def _belongs(self, message: str, resolve: Resolve | None) -> bool:
+        for pattern, what in self.splat.says:
+            if pattern.match(message):
+                self.fields["what"] = what
+                return True
         if END_PANIC.match(message):
             if self.panicked:
                 self.over = True
             return self.panicked
         if END_TRACE.match(message):
+            self.mixed = self.mixed or not (self.joined | {self.splat.kind}) & _ENDING
             self.ended = True
             self.in_trace = False
             return True
+        if self.ended and not self.foreign and is_entry_line(message) and self._has_one_trace:
+            self.mixed = True
         if self.splat.ends and self.splat.ends.match(message):
             self.ended = True
             if (named := program_counter(message, resolve)) is not None:
@@ -165,9 +234,12 @@ class Report:
             return True
         counter = program_counter(message, resolve)
         if counter is not None:
-            self.places.append(("pc", counter))
+            self._take_counter(counter, message)
             return True
         self.counter_seen = self.counter_seen or is_program_counter(message)
+        if (link := _LINK.match(message)) is not None:
+            self.places.append(("stack", Frame(bare_name(link[1]), True)))
+            return True
         if resolve is not None and (stack := _STACK.match(message)) is not None:
             name = resolve(int(stack[1], 16))
             if name is not None:
@@ -183,12 +255,23 @@ class Report:
             return True
         return body_of(self.splat.kind).match(message) is not None
 
+    @property
+    def _has_one_trace(self) -> bool:
+        return self.splat.kind in _ONE_TRACE and not self.panicked
+
+    def _take_counter(self, counter: Frame, message: str) -> None:
+        first = next((frame for where, frame in self.places if where == "pc"), counter)
+        if first != counter and self._has_one_trace and (not self.trace_seen or _LAST_COUNTER.match(message)):
+            self.mixed = True
+        self.places.append(("pc", counter))
+
     def _start_trace(self) -> None:
         self.in_trace = True
         self.in_other_trace = False
         self.trace_seen = True
         if any(where == "trace" for where, _ in self.places):
             self.traces += 1
+            self.mixed = self.mixed or self._has_one_trace
 
     def _take_entries(self, message: str, resolve: Resolve | None, after_interrupt: bool = False) -> None:
         if after_interrupt and self.interrupt_end is None:
@@ -196,13 +279,22 @@ class Report:
         for frame in entries(message, resolve):
             if frame is None:
                 self.address_seen = True
-            elif self.in_trace and len(self.places) < 4 * MAX_FRAMES:
+                self.nameless = self.nameless or self.in_trace
+                continue
+            self.rooted = self.rooted or is_entry_code(frame.function)
+            if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
+                self.named = self.named or frame.trusted
+            if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
             elif not self.in_other_trace and len(self.places) < 4 * MAX_FRAMES:
                 # entries with no "Call Trace:" above them: below " at:" of lockdep, or a trace whose head was lost
                 self.places.append(("loose", frame))
+                self.mixed = self.mixed or (self.cuts_in and self._has_one_trace)
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
+        if (last := _LAST_FUNCTION.match(message)) is not None:
+            self.places.append(("lock", Frame(bare_name(last[1]), True)))
+            return True
         if not _LOCK_AT.search(message):
             return False
         found = [frame for frame in entries(message, resolve) if frame]
@@ -216,7 +308,7 @@ class Report:
         """Whether a header is only this report's next line."""
         if self.trace_seen or self.ended or splat.kind not in self.splat.continues or splat.kind in self.joined:
             return False
-        return not (_DIE_COUNT.search(message) and self.joined & DEATHS - {"bug"})
+        return not (self.counted and _DIE_COUNT.search(message))
 
     @property
     def dies(self) -> bool:
@@ -255,9 +347,12 @@ class Report:
 
     @property
     def is_complete_fatal(self) -> bool:
-        return self.severity is Severity.FATAL and (
-            self.ended or self.over or self.panicked or self.splat.kind in ("panic", "init-died", "stack-corruption")
-        )
+        if self.severity is not Severity.FATAL:
+            return False
+        # Behind the end mark of an oops come registers again, or the panic that it causes. A last line of its own kind
+        # may come again and again.
+        ended = self.ended and (self.foreign_count > 0 or self.splat.ends is not None)
+        return self.over or (ended and not self.panicked)
 
     def _trusted(self, places: Iterable[str]) -> list[str]:
         wanted = set(places)
@@ -279,7 +374,7 @@ class Report:
         if key is Key.NONE:
             return
         if key in (Key.HEADER, Key.INSTRUCTION):
-            yield from (name.partition(".")[0] for name in header)
+            yield from (bare_name(self.splat.spelled.get(name, name)) for name in header)
         if key is Key.HEADER:
             return
         if key is Key.LOCK:
@@ -310,23 +405,61 @@ class Report:
                 if where in ("pc", "trace", "later") and (frame.trusted or no_marks)
             )
 
+    @property
+    def _has_trace(self) -> bool:
+        return self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+
     def is_believed(self) -> bool:
         return self.trace_seen or not self.splat.confirm
 
-    def finding(self) -> Finding:
+    @property
+    def is_cut(self) -> bool:
+        """Whether it may go on behind the line that was last looked at."""
+        return not self.ended and "panic" not in self.joined and not self.over and self.foreign_count < 3
+
+    @property
+    def lacks_its_trace(self) -> bool:
+        """Whether it cannot be at its end: the trace that is printed with it has not come."""
+        return self.splat.needs_trace and not self.splat.confirm and not self._has_trace
+
+    def _is_undecided(self, function: str | None) -> bool:
+        """Whether lines behind those that were seen could name another function."""
+        key = self.splat.key
+        if key in (Key.NONE, Key.HEADER):
+            return False
+        if function is None and self.nameless:
+            return False
+        if function is None or is_shared_helper(function):
+            return True
+        seen = {where for where, frame in self.places if frame.trusted}
+        if key is Key.INSTRUCTION:
+            return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
+        if key is Key.INTERRUPTED:
+            return "pc" not in seen and self.interrupt_end is None
+        return not seen & {"loose", "lock" if key is Key.LOCK else "trace"}
+
+    def finding(self, cut: bool = False) -> Finding:
+        """Return what was found. ``cut``: the console, or another report, went on before this one was at its end."""
         splat = self.splat
-        function = key_function(self._candidates())
+        function = key_function(self._candidates(), splat.names_itself)
         frames = self._trusted(("trace",)) or self._trusted(("loose",))
         while frames and is_plumbing(frames[0]):
             frames = frames[1:]
         head = title = splat.title.format(what=_steady(self.fields.get("what", ""))).strip(" :")
         aliases = default_aliases()
         name = aliases.canonical(function) if function is not None else None
-        if name is not None:
+        if name is not None and "other" in self.fields:
+            both = sorted((name, aliases.canonical(bare_name(self.fields["other"]))))
+            title = f"{head} in {' / '.join(both)}"
+        elif name is not None:
             title = f"{head} in {name}"
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
-        has_trace = self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        has_trace = self._has_trace
+        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.address_seen):
+            # The trace was cut before it came to a function that could name the report. What the header or the
+            # instruction pointer named still holds.
+            has_trace = function is not None and not is_shared_helper(function)
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
@@ -338,7 +471,11 @@ class Report:
             first_line=self.first_line,
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
-            corrupted=self.cause_lost or (splat.needs_trace and not has_trace),
+            corrupted=self.cause_lost
+            or self.mixed
+            or self.torn
+            or (splat.needs_trace and not has_trace)
+            or (cut and self._is_undecided(function)),
             frames=tuple(frames[:MAX_FRAMES]),
             signature=signature_of(splat.kind, function, frames, title[:MAX_TITLE], aliases),
             also=also_seen_as(head, name),

@@ -21,7 +21,7 @@ from harness.model.finding import Finding, SourceFrame
 MAX_SOURCE = 32
 """Frames kept of a finding, inlined ones counted."""
 MAX_ENTRIES = 64
-SECONDS = 5.0
+SECONDS = 20.0
 """Processor time that the frames of one finding may take; what is not found by then is left out."""
 FOLDERS = ("/source/", "/out/")
 """Where a build's container has the tree and its output."""
@@ -215,6 +215,11 @@ class SourcePlaces:
             if len(known) > count:
                 self._remember(known)
         return tuple(found[:MAX_SOURCE]) if told else ()
+
+    def let_go(self) -> None:
+        """Frees what was read of the vmlinux, which is much; what was found stays known."""
+        with self._lock:
+            self._dwarf = self._symbols = None
 
     def _place(
         self, entry: TraceEntry, known: dict[str, tuple[SourceFrame, ...]], budget: Budget

@@ -33,7 +33,8 @@ class Splat:
     """One kind of report.
 
     ``header`` begins it; groups: ``function`` (``function2`` …: key function named by the header),
-    ``other`` (a second function of equal rank, also in the title), ``file`` (named in
+    ``other`` (a second function of equal rank, also in the title), ``lost`` (what every
+    kernel prints there is missing), ``file`` (named in
     the title if no function can be had), ``what`` (filled into ``title``), ``address`` (of the function, for those who
     can resolve it). ``leads`` are literals one of which every header line begins with, after the prefix; ``words``
     literals one of which it holds anywhere. Every header needs one or the other: lines without any are skipped unread,
@@ -66,10 +67,14 @@ class Splat:
     """Other CPUs print their backtraces into it, under their own caller id."""
     says: tuple[tuple[re.Pattern[str], str], ...] = ()
     """Beginnings of later lines that say better than the header what happened, and what ``title`` takes for it."""
+    alone: bool = False
+    """A line without more: it does not end a report that is open, and what follows does not belong to it."""
+    inside: bool = False
+    """A line from the middle of a report: it begins one, which is corrupted, only where none is open."""
+    names_itself: re.Pattern[str] | None = None
+    """Shared helpers that do name a report of this kind: what they wait for is the bug, whoever waits."""
     spelled: Mapping[str, str] = field(default_factory=dict)
     """What the header calls a function, where that is not the name by which it goes in titles of this kind."""
-    joins_death: bool = False
-    """As long as a report of a death is open, it is a line of that."""
 
 
 FUNCTION = r"(?P<function>[A-Za-z_.$][\w.$]{0,120})"

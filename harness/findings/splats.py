@@ -73,6 +73,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
     PanicAfter(
         re.compile(r"(?:\S+: )?panic_on_warn set|kernel: panic_on_warn"), None, "every reporter looks at panic_on_warn"
     ),
+    PanicAfter(
+        re.compile(r"scheduling while atomic"), frozenset({"atomic-schedule"}), "panic_on_warn, in words of its own"
+    ),
     PanicAfter(re.compile(r"softlockup: hung tasks"), frozenset({"soft-lockup"}), "softlockup_panic=1"),
     PanicAfter(re.compile(r"hung_task: blocked tasks"), frozenset({"hung-task"}), "hung_task_panic=1"),
     PanicAfter(re.compile(r"RCU Stall"), frozenset({"rcu-stall"}), "panic_on_rcu_stall=1"),
@@ -125,9 +128,9 @@ PREAMBLES: tuple[Preamble, ...] = (
     ),
 )
 
-CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: ")
+CLOSES_ALL = re.compile(r"(?:sysrq|SysRq) ?: |# post-mortem: |Linux version \d\.\d")
 """A key of SysRq was pressed, or the harness adds what it saw itself: the traces that follow were asked for and belong
-to no report."""
+to no report. Or a kernel starts."""
 
 END_TRACE = re.compile(r"---\[ end trace [0-9a-f]{1,16} \]---")
 END_PANIC = re.compile(r"---\[ end Kernel panic|Rebooting in \d{1,6} seconds")

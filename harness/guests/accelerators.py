@@ -32,6 +32,9 @@ class _Deaf:
     def feed(self, data: bytes) -> bool:
         return False
 
+    def close(self) -> bool:
+        return False
+
 
 def kvm_obstacle(device: Path = Path("/dev/kvm")) -> str | None:
     """Why KVM cannot even be tried, or None. That it can be tried does not mean that it works."""

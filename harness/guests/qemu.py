@@ -52,7 +52,11 @@ class ConsoleWatch(Protocol):
     """What tells the runner that the kernel has said its last words."""
 
     def feed(self, data: bytes) -> bool:
-        """Takes the next bytes of the console; True once a fatal report is complete."""
+        """Takes the next bytes of the console, none where it is silent; True once a fatal report is complete."""
+        ...
+
+    def close(self) -> bool:
+        """Takes the end of the console; True if a fatal report is on it."""
         ...
 
 
@@ -230,7 +234,7 @@ def _watch_guest(
             said, told = console.read(), report.read()
             if said or told:
                 last_byte = now
-            if said and watch.feed(said) and seen.crashed_at is None:
+            if watch.feed(said) and seen.crashed_at is None:
                 seen.crashed_at = now
             if told:
                 partial += told
@@ -249,6 +253,8 @@ def _watch_guest(
             if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled):
                 break
             monitor.wait(POLL_SECONDS)
+        if (ended or exited) and seen.crashed_at is None and watch.close():
+            seen.crashed_at = now
         seconds = time.monotonic() - started
         cpus: tuple[CpuState, ...] = ()
         try:

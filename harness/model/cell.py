@@ -100,9 +100,20 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What a guest's end alone says, whatever the kernel reported: the outcome where no finding decides it."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
-    ``console``, ``report`` and ``kernel_log`` are files, the last one "" where none was read from guest RAM."""
+    ``console``, ``report`` and ``kernel_log`` are files, the last one "" where none was read from guest RAM.
+
+    ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
+    were run before it was kept."""
 
     key: str
     outcome: Outcome
@@ -116,6 +127,7 @@ class CellResult:
     command_line: str
     guest: str = ""
     kernel_log: str = ""
+    ending: Ending | None = None
 
     @property
     def counts(self) -> bool:

@@ -23,6 +23,17 @@ class Severity(enum.StrEnum):
     """Can be the wanted behaviour of a stressed machine: OOM kill, unknown NMI."""
 
 
+class Effect(enum.StrEnum):
+    """What a report does to its cell, as the policy says (configs/findings/policy.yaml)."""
+
+    FAIL = "fail"
+    """The cell's outcome is a finding, and its title is compared with the baseline's."""
+    COUNT = "count"
+    """The cell can pass; the title is compared with the baseline's."""
+    SHOW = "show"
+    """The cell can pass and nothing is compared; the report is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFrame:
     """Where an entry of a call trace is in the source: ``function`` as the compiler has it, ``file`` from the kernel's
@@ -61,6 +72,7 @@ class Finding:
     ``frames`` are the trusted functions of the first call trace, innermost first, without offsets; ``guesses`` those
     that the kernel marks with "?". ``source`` is the trace in the source, where the kernel's vmlinux could tell.
     ``noise`` is the name of the entry of configs/findings/noise.yaml that knows it; "" for a finding that counts.
+    ``effect`` is what it does to its cell by the policy and by that entry.
     """
 
     kind: str
@@ -78,6 +90,17 @@ class Finding:
     guesses: tuple[str, ...] = ()
     source: tuple[SourceFrame, ...] = ()
     noise: str = ""
+    effect: Effect = Effect.FAIL
+
+    @property
+    def suppressed(self) -> bool:
+        """Known noise that says nothing of the kernel; one with an entry that is not suppressed is the tree's own."""
+        return bool(self.noise) and self.effect is Effect.SHOW
+
+    @property
+    def known(self) -> bool:
+        """Known of the tree without any series: compared with the baseline's, but no reason to ask for more runs."""
+        return bool(self.noise) and self.effect is not Effect.SHOW
 
     @property
     def origin(self) -> str:

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.model.policy import PolicyRule
+
 
 class Provenance(enum.StrEnum):
     """How a patch's text came to be what is applied."""
@@ -131,7 +133,7 @@ class SeriesSpec:
 
     ``mail`` are the mbox, folder or file (absolute paths) that an import kept. ``kconfig`` names the fragments,
     ``requires`` the options (without ``CONFIG_``) that must be obtained, each with
-    the reason why the series tests nothing without it.
+    the reason why the series tests nothing without it. ``policy`` are rules before the user's and the repository's.
     """
 
     name: str
@@ -149,3 +151,4 @@ class SeriesSpec:
     summary: str = ""
     mail: tuple[str, ...] = ()
     commits: SeriesCommits | None = None
+    policy: tuple[PolicyRule, ...] = ()

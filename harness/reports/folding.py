@@ -17,12 +17,14 @@ from harness.results.summary import TreeSummary
 @dataclass(frozen=True, slots=True)
 class Fold:
     """The repeats of one stressor on one kernel. ``outcomes`` and ``titles`` are (value, number of cells), worst or
-    most frequent first; a title counts once per cell."""
+    most frequent first; a title counts once per cell. ``suppressed`` are entries of known noise with the number of
+    findings that each took out of ``titles``."""
 
     stressor: str
     cells: tuple[CellRow, ...]
     outcomes: tuple[tuple[Outcome, int], ...]
     titles: tuple[tuple[str, int], ...]
+    suppressed: tuple[tuple[str, int], ...] = ()
 
     @property
     def mark(self) -> Mark:
@@ -57,6 +59,11 @@ class Fold:
         """Titles, with "2/3" where there are repeats."""
         total = len(self.cells)
         return tuple(title if total == 1 else f"{title} ({count}/{total})" for title, count in self.titles)
+
+    @property
+    def suppressed_words(self) -> str:
+        """ "2 suppressed: topology-sane 2", "" where nothing is."""
+        return suppressed_words(self.suppressed)
 
     @property
     def boot_words(self) -> str:
@@ -97,14 +104,25 @@ def fold(cells: Iterable[CellRow]) -> tuple[Fold, ...]:
 def _fold(stressor: str, cells: Sequence[CellRow]) -> Fold:
     outcomes = Counter(cell.outcome for cell in cells)
     titles: Counter[str] = Counter()
+    suppressed: Counter[str] = Counter()
     for cell in cells:
-        titles.update({finding.title for finding in cell.result.findings} if cell.result else ())
+        found = cell.result.findings if cell.result else ()
+        titles.update({finding.title for finding in found if not finding.suppressed})
+        suppressed.update(finding.noise for finding in found if finding.suppressed)
     return Fold(
         stressor,
         tuple(sorted(cells, key=lambda c: (c.seed, c.repeat))),
         tuple(sorted(outcomes.items(), key=lambda item: outcome_rank(item[0]))),
         tuple(sorted(titles.items(), key=lambda item: (-item[1], item[0]))),
+        tuple(sorted(suppressed.items())),
     )
+
+
+def suppressed_words(counts: Iterable[tuple[str, int]]) -> str:
+    """ "2 suppressed: topology-sane 2" of entries with the number of findings that each suppresses."""
+    counts = tuple(counts)
+    listed = ", ".join(f"{name} {count}" for name, count in counts)
+    return f"{sum(count for _, count in counts)} suppressed: {listed}" if counts else ""
 
 
 def stressors_of(tree: TreeSummary) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from harness.model.build_message import BroughtMessage, BuildMessage
 from harness.model.cell import CellResult
 from harness.model.finding import Finding, FrameTouch, SourceFrame
+from harness.model.noise import NoiseEntry
 from harness.results.store import CellRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
@@ -91,7 +92,15 @@ def _cell(cell: CellRow) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {"title": finding.title, "severity": finding.severity.value, "artefact": finding.artefact}
+    return {
+        "title": finding.title,
+        "severity": finding.severity.value,
+        "artefact": finding.artefact,
+        "corrupted": finding.corrupted,
+        "effect": finding.effect.value,
+        "suppressed": finding.suppressed,
+        "noise": finding.noise or None,
+    }
 
 
 def source_objects(frames: Sequence[SourceFrame], touched: Mapping[int, FrameTouch]) -> list[dict[str, Any]]:
@@ -107,8 +116,26 @@ def source_objects(frames: Sequence[SourceFrame], touched: Mapping[int, FrameTou
     ]
 
 
-def cell_object(result: CellResult, touched: Mapping[int, Mapping[int, FrameTouch]] | None = None) -> dict[str, Any]:
-    """The object that ``harness show CELL --json`` prints; ``touched`` as in CellRow.touched_frames."""
+def noise_entry_object(name: str, entries: Mapping[str, NoiseEntry]) -> dict[str, Any]:
+    """An entry of known noise: its name, and of one that is still defined list, reason and last day."""
+    entry = entries.get(name)
+    if entry is None:
+        return {"name": name, "list": None, "reason": None, "expires": None}
+    return {
+        "name": entry.name,
+        "list": entry.list.value,
+        "reason": entry.reason,
+        "expires": entry.expires.isoformat(),
+    }
+
+
+def cell_object(
+    result: CellResult,
+    entries: Mapping[str, NoiseEntry],
+    touched: Mapping[int, Mapping[int, FrameTouch]] | None = None,
+) -> dict[str, Any]:
+    """The object that ``harness show CELL --json`` prints; ``entries`` are the known reports by name, ``touched`` as
+    in CellRow.touched_frames."""
     return {
         "cell": result.key,
         "outcome": result.outcome.value,
@@ -125,10 +152,12 @@ def cell_object(result: CellResult, touched: Mapping[int, Mapping[int, FrameTouc
                 "kind": one.kind,
                 "first_line": one.first_line,
                 "last_line": one.last_line,
+                "noise": noise_entry_object(one.noise, entries) if one.noise else None,
                 "source": source_objects(one.source, (touched or {}).get(place, {})),
             }
             for place, one in enumerate(result.findings)
         ],
+        "suppressed": sum(one.suppressed for one in result.findings),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from harness.reports.folding import (
     fold,
     occurrences,
     stressors_of,
+    suppressed_words,
     verdict_titles,
 )
 from harness.reports.trace import TraceLine, trace_lines
@@ -88,12 +90,14 @@ class ConsoleView:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """A title with where it was seen. ``kernels`` are (patches, hits, cells) of the kernels that have it."""
+    """A title with where it was seen. ``kernels`` are (patches, hits, cells) of the kernels that have it; ``noise``
+    says how many of the reports are suppressed, and by which entries."""
 
     title: str
     anchor: str
     severity: Mark
     corrupted: int
+    noise: str
     own: tuple[tuple[int, str], ...]
     kernels: tuple[tuple[int, int, int], ...]
     shown: tuple[Occurrence, ...]
@@ -251,6 +255,7 @@ def _finding(
         anchor=anchor,
         severity=severity_mark(worst),
         corrupted=sum(o.finding.corrupted for o in seen),
+        noise=suppressed_words(sorted(Counter(o.finding.noise for o in seen if o.finding.suppressed).items())),
         own=tuple(dict.fromkeys(o.own for o in seen if o.own is not None)),
         kernels=tuple(kernels),
         shown=seen[:MAX_OCCURRENCES],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -14,11 +15,12 @@ from rich.table import Column as TableColumn
 from rich.table import Table
 from rich.text import Text
 
-from harness.model.finding import Finding
+from harness.model.finding import Effect, Finding
+from harness.model.noise import NoiseEntry
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
-from harness.reports.folding import Fold, fold, verdict_titles
+from harness.reports.folding import Fold, fold, suppressed_words, verdict_titles
 from harness.reports.trace import TraceLine
 from harness.reports.wording import (
     TONE_STYLES,
@@ -230,9 +232,31 @@ def findings_table(findings: Sequence[Finding]) -> Table:
         mark = severity_mark(finding.severity)
         title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
         title += f" ({finding.origin})" if finding.origin else ""
+        title += f" ({remark})" if (remark := effect_words(finding)) else ""
         lines = f"{finding.first_line}-{finding.last_line}"
         table.add_row(lines, _toned(mark.words, mark.tone), Text(title), Text(clean(finding.function or "")))
     return table
+
+
+def effect_words(finding: Finding) -> str:
+    """Why a finding does not fail its cell, "" where it does."""
+    if finding.suppressed:
+        return f"suppressed: {clean(finding.noise)}"
+    known = f"known of the tree: {clean(finding.noise)}" if finding.known else ""
+    effect = {Effect.COUNT: "counts, fails no cell", Effect.SHOW: "shown only", Effect.FAIL: ""}[finding.effect]
+    return "; ".join(filter(None, (known, effect)))
+
+
+def suppressed_lines(findings: Sequence[Finding], entries: Mapping[str, NoiseEntry]) -> list[str]:
+    """How many findings known noise suppresses, and each entry with its reason; none where there are none."""
+    counts = Counter(finding.noise for finding in findings if finding.suppressed)
+    known = sorted({finding.noise for finding in findings if finding.noise})
+    lines = [suppressed_words(sorted(counts.items()))] if counts else []
+    for name in known:
+        entry = entries.get(name)
+        reason = f"{entry.reason} (until {entry.expires}, {entry.where})" if entry else "not defined any more"
+        lines.append(f"  {name}: {reason}")
+    return [clean(line) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +340,8 @@ def _build_words(row: KernelRow) -> Text:
 
 
 def _seen(folded: Fold) -> str:
-    return clean("; ".join((*folded.title_words, *folded.reasons)))
+    hidden = (folded.suppressed_words,) if folded.suppressed else ()
+    return clean("; ".join((*folded.title_words, *folded.reasons, *hidden)))
 
 
 def _verdict_cells(verdict: TitleVerdict) -> tuple[Text, Text, str, str, Text]:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from harness.model.build_message import BuildMessage, message_from
-from harness.model.cell import Cell, CellResult, Outcome, Proof
+from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, FrameTouch, Severity, SourceFrame
+from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -133,7 +133,7 @@ _run_cells = sa.Table(
     sa.Column("stressor", sa.Text, primary_key=True),
     sa.Column("seed", sa.Integer, primary_key=True),
     sa.Column("repeat", sa.Integer, primary_key=True),
-    sa.Column("cell", sa.Text, nullable=False),
+    sa.Column("cell", sa.Text, nullable=False, index=True),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reused", sa.Boolean, nullable=False),
@@ -156,6 +156,8 @@ _cells = sa.Table(
     sa.Column("spec", sa.Text, nullable=False),  # JSON of the Cell
     sa.Column("kernel_digest", sa.Text, nullable=False, index=True),
     sa.Column("stressor", sa.Text, nullable=False),
+    sa.Column("ending", sa.Text),  # a value of Outcome; NULL: of before it was kept
+    sa.Column("ending_reason", sa.Text, nullable=False, server_default=""),
 )
 _findings = sa.Table(
     "findings",
@@ -177,6 +179,7 @@ _findings = sa.Table(
     sa.Column("guesses", sa.Text, nullable=False, server_default="[]"),
     sa.Column("source", sa.Text, nullable=False, server_default="[]"),
     sa.Column("noise", sa.Text, nullable=False, server_default=""),
+    sa.Column("effect", sa.Text, nullable=False, server_default=""),  # a value of Effect; "": of before it was kept
 )
 
 
@@ -248,12 +251,48 @@ class CellRow:
     touched_frames: dict[int, dict[int, FrameTouch]] = field(default_factory=dict)
 
 
-class Store:
-    """Opens or makes the store at ``url``; ``folder`` keeps the artefacts."""
+@dataclass(frozen=True, slots=True)
+class CellUse:
+    """A booted cell in a run. ``series`` is its name, ``asked`` the series as the run was asked for it; times are
+    seconds since the epoch: of the run's beginning, and when the cell was booted to its end."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    run: str
+    series: str
+    asked: str
+    tree: str
+    patches: int
+    stressor: str
+    cell: str
+    reused: bool
+    started: float
+    finished: float
+    own_lines: dict[int, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CellContext:
+    """Where a cell stands that is read back: ``series`` as the run was asked for it ("": in no run), ``own`` the places
+    of findings that lines of the series printed."""
+
+    series: str
+    tree: str
+    stressor: str
+    accelerator: str
+    own: frozenset[int] = frozenset()
+
+
+Interpret = Callable[[CellResult, CellContext], CellResult]
+"""Says anew what a cell's findings mean: outcome, reason, and each finding's noise and effect."""
+
+
+class Store:
+    """Opens or makes the store at ``url``; ``folder`` keeps the artefacts. Every cell that is read back goes through
+    ``interpret``; without it, it is as it was judged when it ran."""
+
+    def __init__(self, url: str, folder: Path, interpret: Interpret | None = None) -> None:
         self.folder = folder
         self.url = url
+        self._interpret = interpret
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._engine = sa.create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
@@ -455,41 +494,51 @@ class Store:
         query = sa.select(_run_cells).where(_run_cells.c.run == run).order_by(
             _run_cells.c.tree, _run_cells.c.patches, _run_cells.c.stressor, _run_cells.c.seed, _run_cells.c.repeat
         )  # fmt: skip
+        of_run = sa.select(_runs.c.series, _runs.c.arguments).where(_runs.c.id == run)
         with self._read() as connection:
             rows = [_without_run(row) for row in connection.execute(query)]
-        return self._cell_rows(rows)
-
-    def newest_use(self, key: str) -> tuple[str, CellRow] | None:
-        """(run, its row) of the newest run that has the cell; of several prefixes with one image, the one with the most
-        patches. None where no run has it."""
-        query = sa.select(_run_cells).join(_runs, _runs.c.id == _run_cells.c.run).where(_run_cells.c.cell == key)
-        query = query.order_by(_runs.c.started.desc(), _run_cells.c.patches.desc()).limit(1)
-        with self._read() as connection:
-            found = connection.execute(query).first()
-        return None if found is None else (str(found.run), self._cell_rows([_without_run(found)])[0])
-
-    def _cell_rows(self, rows: Sequence[dict[str, Any]]) -> list[CellRow]:
-        results = self.cells([row["cell"] for row in rows if row["cell"]])
+            asked = connection.execute(of_run).first()
+        series = _asked_series(asked.series, asked.arguments) if asked is not None else ""
+        results = self._cells([row["cell"] for row in rows if row["cell"]])
         cells = []
         for row in rows:
-            own = {int(place): (int(p), str(line)) for place, (p, line) in json.loads(row["own_lines"]).items()}
+            own = _own_lines(row["own_lines"])
             outcome = Outcome(row["outcome"])
             # A later run may have finished the cell: what failed here stays a failure of this run.
             booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
-            values = row | {
-                "own_lines": own,
-                "touched_frames": _touched(row["touched_frames"]),
-                "outcome": outcome,
-                "result": results.get(row["cell"]) if booted else None,
-            }
+            touched = _touched(row["touched_frames"])
+            values = row | {"own_lines": own, "outcome": outcome, "touched_frames": touched}
+            found = results.get(row["cell"]) if booted else None
+            if found is not None:
+                result = self._interpreted(*found, series, row["tree"], frozenset(own))
+                values["result"] = result
+                if self._interpret is not None:
+                    values |= {"outcome": result.outcome, "reason": result.reason}
             cells.append(CellRow(**values))
         return cells
 
+    def newest_source(self, key: str) -> tuple[str, dict[int, dict[int, FrameTouch]]]:
+        """(git tree id of its kernel's source, frames that the series touched by finding) of a cell in the newest run
+        that has it; of several prefixes with one image, the one with the most patches. "" and {} where none has."""
+        kernel = sa.and_(*(_run_kernels.c[name] == _run_cells.c[name] for name in ("run", "tree", "patches")))
+        query = (
+            sa.select(_run_kernels.c.tree_id, _run_cells.c.touched_frames)
+            .select_from(_run_cells)
+            .join(_runs, _runs.c.id == _run_cells.c.run)
+            .join(_run_kernels, kernel)
+            .where(_run_cells.c.cell == key)
+            .order_by(_runs.c.started.desc(), _run_cells.c.patches.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found = connection.execute(query).first()
+        return ("", {}) if found is None else (str(found.tree_id), _touched(found.touched_frames))
+
     # Cells
 
-    def cell(self, key: str) -> CellResult | None:
-        """The finished cell with that key."""
-        return self.cells([key]).get(key)
+    def cell(self, key: str, series: str = "") -> CellResult | None:
+        """The finished cell with that key, judged as one of ``series``."""
+        return self.cells([key], series).get(key)
 
     def find_cell(self, beginning: str) -> CellResult:
         """The cell whose key begins so. Raises UserError when none or several do."""
@@ -501,7 +550,28 @@ class Store:
                 f"{'more than one' if keys else 'no'} cell begins with {beginning!r}",
                 remedy="harness show RUN lists the cells of a run",
             )
-        return self.cells(keys)[keys[0]]
+        key = keys[0]
+        row = self._newest_use(key)
+        if row is None:
+            return self.cells(keys)[key]
+        own = frozenset(int(place) for place in json.loads(row.own_lines))
+        return self._interpreted(*self._cells(keys)[key], _asked_series(row.series, row.arguments), row.tree, own)
+
+    def series_of(self, key: str) -> str:
+        """The series of the newest run that has the cell, as it was asked for; "" where none has."""
+        row = self._newest_use(key)
+        return _asked_series(row.series, row.arguments) if row is not None else ""
+
+    def _newest_use(self, key: str) -> Any:
+        """Row of the newest run that has the cell: series, arguments, tree, own_lines; None where none has."""
+        query = (
+            sa.select(_runs.c.series, _runs.c.arguments, _run_cells.c.tree, _run_cells.c.own_lines)
+            .join(_runs, _runs.c.id == _run_cells.c.run)
+            .where(_run_cells.c.cell == key)
+            .order_by(_runs.c.started.desc())
+        )
+        with self._read() as connection:
+            return connection.execute(query.limit(1)).first()
 
     def cell_spec(self, key: str) -> dict[str, Any]:
         """What a finished cell was: the fields of the Cell."""
@@ -515,9 +585,24 @@ class Store:
             highest = connection.scalar(sa.select(sa.func.max(_run_cells.c.repeat)))
         return 0 if highest is None else int(highest) + 1
 
-    def cells(self, keys: Sequence[str]) -> dict[str, CellResult]:
-        """Finished cells by key; an unknown key is left out."""
-        found: dict[str, CellResult] = {}
+    def cells(self, keys: Sequence[str], series: str = "") -> dict[str, CellResult]:
+        """Finished cells by key, judged as cells of ``series``; an unknown key is left out."""
+        found = self._cells(keys)
+        return {key: self._interpreted(result, spec, series) for key, (result, spec) in found.items()}
+
+    def _interpreted(
+        self, result: CellResult, spec: str, series: str, tree: str = "", own: frozenset[int] = frozenset()
+    ) -> CellResult:
+        """A cell of what is kept of it, under today's rules; its own tree where no other is told."""
+        if self._interpret is None:
+            return result
+        what = json.loads(spec)
+        context = CellContext(series, tree or what["tree"], what["stressor"], what["accelerator"], own)
+        return self._interpret(result, context)
+
+    def _cells(self, keys: Sequence[str]) -> dict[str, tuple[CellResult, str]]:
+        """(Result as it was judged when it ran, the Cell as JSON) by key."""
+        found: dict[str, tuple[CellResult, str]] = {}
         for start in range(0, len(keys), 500):
             part = list(keys[start : start + 500])
             with self._read() as connection:
@@ -528,7 +613,7 @@ class Store:
                     findings.setdefault(row.cell, []).append(_finding(row))
             for row in rows:
                 folder = self.cell_folder(row.key)
-                found[row.key] = CellResult(
+                result = CellResult(
                     key=row.key,
                     outcome=Outcome(row.outcome),
                     reason=row.reason,
@@ -541,7 +626,9 @@ class Store:
                     command_line=row.command_line,
                     guest=row.guest,
                     kernel_log=str(folder / KERNEL_LOG) if (folder / KERNEL_LOG).is_file() else "",
+                    ending=Ending(Outcome(row.ending), row.ending_reason) if row.ending else None,
                 )
+                found[row.key] = (result, row.spec)
         return found
 
     def cell_folder(self, key: str) -> Path:
@@ -583,6 +670,8 @@ class Store:
                     command_line=result.command_line,
                     guest=result.guest,
                     finished=finished,
+                    ending=result.ending.outcome.value if result.ending else None,
+                    ending_reason=result.ending.reason if result.ending else "",
                     spec=json.dumps(asdict(cell)),
                     kernel_digest=cell.kernel_digest,
                     stressor=cell.stressor,
@@ -608,10 +697,52 @@ class Store:
                         guesses=json.dumps(finding.guesses),
                         source=json.dumps([astuple(frame) for frame in finding.source]),
                         noise=finding.noise,
+                        effect=finding.effect.value,
                     )
                 )
         kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
         return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
+
+    def cell_uses(self) -> list[CellUse]:
+        """Every booted cell of every run, oldest run first; a cell that several runs have stands there for each."""
+        query = (
+            sa.select(
+                _run_cells.c.run, _runs.c.series, _runs.c.arguments, _run_cells.c.tree, _run_cells.c.patches,
+                _run_cells.c.stressor, _run_cells.c.cell, _run_cells.c.reused, _runs.c.started, _cells.c.finished,
+                _run_cells.c.own_lines,
+            )
+            .join(_runs, _runs.c.id == _run_cells.c.run)
+            .join(_cells, _cells.c.key == _run_cells.c.cell)
+            .where(_run_cells.c.outcome.not_in([Outcome.HARNESS_FAILURE.value, Outcome.BLOCKED.value]))
+            .order_by(_runs.c.started)
+        )  # fmt: skip
+        asked: dict[str, str] = {}
+        with self._read() as connection:
+            uses = []
+            for row in connection.execute(query):
+                if row.run not in asked:
+                    asked[row.run] = _asked_series(row.series, row.arguments)
+                own = _own_lines(row.own_lines) if row.own_lines != "{}" else {}
+                uses.append(
+                    CellUse(
+                        row.run, row.series, asked[row.run], row.tree, row.patches, row.stressor, row.cell, row.reused,
+                        row.started, row.finished, own,
+                    )
+                )  # fmt: skip
+            return uses
+
+    def findings_of_cells(self, lines: bool) -> dict[str, tuple[str, tuple[Finding, ...]]]:
+        """(Accelerator, findings) of every cell that has findings, by key, as they were judged when it ran; without
+        their lines, unless ``lines``, and without their source."""
+        columns = [column for column in _findings.c if column.name != "source" and (lines or column.name != "lines")]
+        query = sa.select(*columns, _cells.c.spec).join(_cells, _cells.c.key == _findings.c.cell)
+        found: dict[str, tuple[str, list[Finding]]] = {}
+        with self._read() as connection:
+            for row in connection.execute(query.order_by(_findings.c.cell, _findings.c.place)):
+                if row.cell not in found:
+                    found[row.cell] = (str(json.loads(row.spec)["accelerator"]), [])
+                found[row.cell][1].append(_finding(row))
+        return {key: (accelerator, tuple(findings)) for key, (accelerator, findings) in found.items()}
 
     def usual_seconds(self, stressor: str) -> float | None:
         """Mean wall time of the last 20 cells of a stressor."""
@@ -631,7 +762,8 @@ class Store:
 
 
 def _add_columns(connection: sa.Connection) -> None:
-    """Gives an older store the columns that came since; each has a default, so that an older harness writes on."""
+    """Gives an older store the columns and indexes that came since; each column has a default, so that an older
+    harness writes on."""
     inspector = sa.inspect(connection)
     for table in _metadata.sorted_tables:
         there = {column["name"] for column in inspector.get_columns(table.name)}
@@ -639,6 +771,8 @@ def _add_columns(connection: sa.Connection) -> None:
             if column.name not in there:
                 words = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
                 connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {words}"))
+        for index in table.indexes:
+            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 @contextmanager
@@ -667,6 +801,11 @@ def _without_run(row: sa.Row[Any]) -> dict[str, Any]:
     return {name: value for name, value in row._mapping.items() if name != "run"}
 
 
+def _asked_series(name: str, arguments: str) -> str:
+    """The series as a run was asked for it, which may be a path; its name where that was not kept."""
+    return str(json.loads(arguments).get("series") or name)
+
+
 def _run_row(row: sa.Row[Any]) -> RunRow:
     values = dict(row._mapping)
     return RunRow(**values | {"arguments": json.loads(values["arguments"]), "machine": json.loads(values["machine"])})
@@ -691,7 +830,13 @@ def _touched(text: str) -> dict[int, dict[int, FrameTouch]]:
     }
 
 
-def _finding(row: sa.Row[Any]) -> Finding:
+def _own_lines(text: str) -> dict[int, tuple[int, str]]:
+    return {int(place): (int(patch), str(line)) for place, (patch, line) in json.loads(text).items()}
+
+
+def _finding(row: Any) -> Finding:
+    """A finding of its row, which may be without its lines and its source."""
+    lines, source = getattr(row, "lines", "[]"), getattr(row, "source", "[]")
     return Finding(
         kind=row.kind,
         title=row.title,
@@ -699,13 +844,25 @@ def _finding(row: sa.Row[Any]) -> Finding:
         severity=Severity(row.severity),
         first_line=row.first_line,
         last_line=row.last_line,
-        lines=tuple(json.loads(row.lines)),
+        lines=_words(lines),
         corrupted=row.corrupted,
-        frames=tuple(json.loads(row.frames)),
+        frames=_words(row.frames),
         artefact=row.artefact,
         signature=row.signature,
-        also=tuple(json.loads(row.also)),
-        guesses=tuple(json.loads(row.guesses)),
-        source=tuple(SourceFrame(*frame) for frame in json.loads(row.source)),
+        also=_words(row.also),
+        guesses=_words(row.guesses),
+        source=tuple(SourceFrame(*frame) for frame in json.loads(source)) if source != "[]" else (),
         noise=row.noise,
+        effect=_effect(row.effect, Severity(row.severity)),
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text != "[]" else ()
+
+
+def _effect(kept: str, severity: Severity) -> Effect:
+    """The effect that was kept; of before it was, notices were shown only."""
+    if kept:
+        return Effect(kept)
+    return Effect.SHOW if severity is Severity.NOTICE else Effect.FAIL

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from harness.config.yaml_file import nearest
 from harness.model.cell import Outcome
 from harness.model.errors import UserError
+from harness.model.finding import Effect
 from harness.model.series import SeriesTree
 from harness.results.store import CellRow, Store
 from harness.runs.execute import Run
@@ -48,14 +49,23 @@ def sightings(store: Store, series: str, title: str) -> list[Sighting]:
     no run of the series has, naming near ones."""
     seen: dict[tuple[str, int], set[str]] = {}
     titles: set[str] = set()
+    torn = False
+    shown = ""
     for run in store.runs(series):
         for cell in store.run_cells(run.id):
+            for finding in cell.result.findings if cell.result is not None else ():
+                if finding.title == title and finding.effect is Effect.SHOW:
+                    shown = f"known noise ({finding.noise})" if finding.noise else "shown only, by the policy"
             found = observation(cell)
             if found is None:
                 continue
             titles |= found.titles
+            torn = torn or title in found.untrusted
             if title in found.titles:
                 seen.setdefault((cell.tree, cell.patches), set()).add(cell.stressor)
+    if not seen and (torn or shown):
+        why = "seen in corrupted reports only, which blame no patch" if torn else shown
+        raise UserError(f"{title!r} cannot be bisected: {why}")
     if not seen:
         raise UserError(f"no run of {series} has shown {title!r}", remedy=nearest(title, titles))
     order = sorted(seen.items(), key=lambda item: -item[0][1])
@@ -152,7 +162,8 @@ class Bisect:
             self.run.run_cells(prepared, kernels, repeats=(repeat,))
             for cell in self._cells(patches, repeat):
                 found = observation(cell)
-                if found is not None:
+                # A corrupted report is neither the title nor a clean run.
+                if found is not None and found.is_evidence and self.title not in found.untrusted - found.titles:
                     counted += 1
                     hits += self.title in found.titles
                     own = own or (found.own[self.title][1] if self.title in found.own else "")

@@ -11,29 +11,33 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.parser import parse_console
 from harness.findings.silent_death import silent_death
 from harness.findings.source_places import source_places
+from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
-from harness.model.cell import Cell, CellResult, Outcome, Proof, Stressor
+from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
 from harness.model.era import Era
-from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
+from harness.model.finding import CONSOLE, KERNEL_LOG, Finding
 from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.model.version import KernelVersion
 from harness.stressors.own_findings import own_findings
 from harness.stressors.proof import judge
 from harness.stressors.report_port import StressorReport, parse_report
+from harness.verdicts.cell_rules import NO_RULES, SILENTLY, CellRules, Circumstances, decide, judged
 
 # A guest under TCG on a loaded machine is an order of magnitude slower than its own clock says.
 BOOT_SECONDS = 180.0
 SLOWNESS = 4.0
 SILENCE_SECONDS = 75.0
-SOURCE_SECONDS = 6.0  # processor time for the source of all findings of a cell: half a second, cold
+SOURCE_SECONDS = 6.0  # processor time for the source of all findings of a cell: two seconds, cold
 
 
 @dataclass(frozen=True, slots=True)
 class CellTask:
-    """A cell with what is needed to run it."""
+    """A cell with what is needed to run it, and the rules that judge it: ``version`` is its tree's, None where it is
+    not known."""
 
     cell: Cell
     stressor: Stressor
@@ -42,6 +46,14 @@ class CellTask:
     initrd: Path
     qemu: str
     vmlinux: Path | None = None
+    rules: CellRules = NO_RULES
+    version: KernelVersion | None = None
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """Where its console is from."""
+        cell = self.cell
+        return Circumstances(cell.tree, self.version, cell.stressor, cell.accelerator.value)
 
     @property
     def boot(self) -> Boot:
@@ -56,15 +68,6 @@ class CellTask:
         return GuestLimits(wall=BOOT_SECONDS + SLOWNESS * self.cell.seconds, silence=SILENCE_SECONDS)
 
 
-class _Watch:
-    def __init__(self) -> None:
-        self.parser = ConsoleParser()
-
-    def feed(self, data: bytes) -> bool:
-        self.parser.feed(data)
-        return self.parser.fatal_report_complete
-
-
 def run_cell(
     task: CellTask, temporary: Path, progress: Callable[[str], None], cancelled: Callable[[], bool]
 ) -> CellResult:
@@ -73,7 +76,7 @@ def run_cell(
     temporary.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"cell-{os.getpid()}-", dir=temporary))
     try:
-        result = run_guest(task.boot, folder, task.limits, _Watch(), progress, cancelled)
+        result = run_guest(task.boot, folder, task.limits, ReportWatch(), progress, cancelled)
         return read_cell(task, result)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -90,9 +93,13 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         reported = with_kernel_log(reported, parse_console(_read(result.kernel_log_path), names))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
-    outcome, reason = decide(result, findings, report, proof)
+    ending = ending_of(result, report, proof)
+    findings = judged(findings, task.rules, task.circumstances)
+    outcome, reason = decide(ending, findings)
     if outcome is Outcome.HUNG:
-        findings = (*findings, silent_death(result.end, report.user_space, result.cpus, result.detail))
+        death = silent_death(result.end, report.user_space, result.cpus, result.detail)
+        findings = (*findings, *judged((death,), task.rules, task.circumstances))
+        outcome, reason = decide(ending, findings)
     return CellResult(
         key=task.cell.key,
         outcome=outcome,
@@ -106,6 +113,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         command_line=printable(task.boot),
         guest=report.guest,
         kernel_log=result.kernel_log_path,
+        ending=ending,
     )
 
 
@@ -130,7 +138,9 @@ def with_source(findings: tuple[Finding, ...], vmlinux: Path | None) -> tuple[Fi
         return findings
     places = source_places(vmlinux, read_symbols)
     until = time.thread_time() + SOURCE_SECONDS
-    return tuple(replace(one, source=places.frames(one, until - time.thread_time())) for one in findings)
+    found = tuple(replace(one, source=places.frames(one, until - time.thread_time())) for one in findings)
+    places.let_go()
+    return found
 
 
 def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -152,37 +162,29 @@ def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> t
     return tuple(found)
 
 
-def decide(
-    result: GuestResult, findings: tuple[Finding, ...], report: StressorReport, proof: Proof | None
-) -> tuple[Outcome, str]:
-    """(outcome, reason in one line). Pure; the order of the questions is the policy.
+def ending_of(result: GuestResult, report: StressorReport, proof: Proof | None) -> Ending:
+    """What the guest's end alone says. Pure.
 
-    What the harness or QEMU did comes first and is never the kernel's; then what the kernel reported; then hangs;
-    only then whether the stressor did its work. Only a guest that ended properly with its proof is a pass.
+    What the harness or QEMU did comes first and is never the kernel's; then hangs and deaths; only then whether the
+    stressor did its work. Only a guest that ended properly with its proof is a pass.
     """
-    judged = [finding for finding in findings if finding.severity is not Severity.NOTICE]
     if result.end is GuestEnd.QEMU_FAILED:
-        return Outcome.HARNESS_FAILURE, result.detail
-    if judged:
-        worst = min(judged, key=lambda f: [*Severity].index(f.severity))
-        more = f" and {len(judged) - 1} more" if len(judged) > 1 else ""
-        origin = f" ({worst.origin})" if worst.origin else ""
-        return Outcome.FINDING, f"{worst.title}{origin}{more}"
+        return Ending(Outcome.HARNESS_FAILURE, result.detail)
     if result.end is GuestEnd.FLOODED:
-        return Outcome.DID_NOT_EXERCISE, f"flooded: {result.detail}"
+        return Ending(Outcome.DID_NOT_EXERCISE, f"flooded: {result.detail}")
     if result.end is GuestEnd.WALL_LIMIT and report.user_space:
-        return Outcome.TIMED_OUT, result.detail
+        return Ending(Outcome.TIMED_OUT, result.detail)
     if result.end in (GuestEnd.HUNG, GuestEnd.WALL_LIMIT):
         where = "in user space" if report.user_space else "before user space"
-        return Outcome.HUNG, f"hung {where}: {result.detail}"
+        return Ending(Outcome.HUNG, f"hung {where}: {result.detail}")
     if not report.done:
         where = "after" if report.user_space else "before"
         how = f": {result.detail}" if result.detail else ""
-        return Outcome.HUNG, f"died without a word {where} user space was reached{how}"
+        return Ending(Outcome.HUNG, f"died{SILENTLY} {where} user space was reached{how}")
     if report.skip is not None:
-        return Outcome.NOT_IN_THIS_KERNEL, report.skip
+        return Ending(Outcome.NOT_IN_THIS_KERNEL, report.skip)
     if report.ok is not True:
-        return Outcome.DID_NOT_EXERCISE, f"the stressor failed: {report.error or 'no reason given'}"
+        return Ending(Outcome.DID_NOT_EXERCISE, f"the stressor failed: {report.error or 'no reason given'}")
     if proof is None or not proof.satisfied:
-        return Outcome.DID_NOT_EXERCISE, "; ".join(proof.missing) if proof else "the guest reported no counters"
-    return Outcome.PASS, proof.summary
+        return Ending(Outcome.DID_NOT_EXERCISE, "; ".join(proof.missing) if proof else "the guest reported no counters")
+    return Ending(Outcome.PASS, proof.summary)

@@ -133,7 +133,7 @@ def _columns(seen: Sequence[_Seen]) -> tuple[Column, ...]:
     return tuple(
         Column(
             kernel.kernel if names.count(kernel.kernel) == 1 else f"{kernel.kernel} #{kernel.run[-4:]}",
-            f"{len(kernel.found)} counted runs of {kernel.run}",
+            f"{sum(seen.is_evidence for seen in kernel.found)} counted runs of {kernel.run}",
         )
         for kernel in seen
     )
@@ -145,4 +145,5 @@ def _rows(seen: Sequence[_Seen]) -> tuple[TitleRow, ...]:
 
 
 def _rate(title: str, found: Sequence[Observation]) -> Rate | None:
-    return rate(sum(title in seen.titles for seen in found), len(found)) if found else None
+    runs = sum(seen.is_evidence for seen in found)
+    return rate(sum(title in seen.titles for seen in found), runs) if runs else None

@@ -59,6 +59,7 @@ class Run:
         self.request = request
         self.spec: SeriesSpec = workshop.catalogue.series(request.series)
         self.stressors = chosen_stressors(workshop, self.spec, request)
+        self.rules = workshop.interpretation.rules(policy=self.spec.policy)
         self.row = row or self._new_row(kind)
         self.resumed = row is not None
         # Kept with the run: a continued --again must go on with the repeats it began.
@@ -117,6 +118,8 @@ class Run:
         shop = self.workshop
         trees = series_trees(self.spec, self.request.trees, shop)
         check_disk(shop.layout.results, shop.layout.cache)
+        if expired := shop.interpretation.expired():
+            shop.notice(expired)
         rows: list[TreeRow] = []
         prepared: list[PreparedTree] = []
         notes: dict[str, str] = {}
@@ -250,7 +253,7 @@ class Run:
             if blocked:
                 self._record(prepared, patches, task.cell, Outcome.BLOCKED, blocked, None, False)
                 continue
-            known = self.workshop.store.cell(task.cell.key)
+            known = self.workshop.store.cell(task.cell.key, self.request.series)
             if known is not None:
                 self._record(prepared, patches, task.cell, known.outcome, known.reason, known, True)
             else:
@@ -269,7 +272,7 @@ class Run:
             for stressor in self.stressors:
                 for patches, kernel in kernels.items():
                     task = cell_task(shop, prepared, patches, kernel, stressor, request, repeat, root, accelerator)
-                    tasks.append((task, patches, kernel))
+                    tasks.append((replace(task, rules=self.rules), patches, kernel))
         return tasks
 
     def _choose_accelerator(self, prepared: PreparedTree, kernel: Kernel, root: Path) -> Accelerator:

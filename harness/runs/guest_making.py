@@ -71,7 +71,10 @@ def cell_task(
         arguments_digest="",
         accelerator=accelerator,
     )
-    task = CellTask(cell, stressor, prepared.era, kernel.image, root[0], workshop.settings.qemu, kernel.vmlinux)
+    task = CellTask(
+        cell, stressor, prepared.era, kernel.image, root[0], workshop.settings.qemu, kernel.vmlinux,
+        workshop.interpretation.rules(), prepared.tree.kernel_version,
+    )  # fmt: skip
     # A rule of proof that was changed judges anew.
     digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
     return replace(task, cell=replace(cell, arguments_digest=digest_of_all.hexdigest()))

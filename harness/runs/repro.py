@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.guests.qemu import printable
 from harness.guests.root_image import root_image_name
 from harness.model.cell import Cell, CellResult
 from harness.model.errors import InfrastructureError
-from harness.model.finding import Severity
+from harness.model.finding import Effect
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask, run_cell
 from harness.runs.step import Step
@@ -35,7 +36,10 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
     if not initrd.is_file():
         raise InfrastructureError(f"the root image {cell.initramfs_digest[:12]} is not in the cache any more")
     stressor = workshop.catalogue.stressor(cell.stressor)
-    task = CellTask(cell, stressor, era, kernel.image, initrd, workshop.settings.qemu, kernel.vmlinux)
+    series = workshop.store.series_of(recorded.key)
+    rules, version = workshop.interpretation.rules(series), workshop.interpretation.version(cell.tree)
+    qemu = workshop.settings.qemu
+    task = CellTask(cell, stressor, era, kernel.image, initrd, qemu, kernel.vmlinux, rules, version)
     # Both ports are logged by QEMU into the folder it runs in.
     line = f"cd $(mktemp -d) && {printable(task.boot)}; cat console report"
     return recorded, task, line
@@ -59,9 +63,13 @@ def run_repro(workshop: Workshop, task: CellTask) -> CellResult:
 
 
 def alike(recorded: CellResult, again: CellResult) -> bool:
-    """True when the outcome is the same and, where there were findings, one of the recorded titles came again."""
+    """True when the outcome is the same and, where there were findings that count, one of their titles came again."""
     if recorded.outcome is not again.outcome:
         return False
-    before = {f.title for f in recorded.findings if f.severity is not Severity.NOTICE}
-    now = {f.title for f in again.findings if f.severity is not Severity.NOTICE}
+    before, now = _titles(recorded), _titles(again)
     return not before or bool(before & now)
+
+
+def _titles(result: CellResult) -> set[str]:
+    """Titles that count; where a guest hangs differs from boot to boot."""
+    return {f.title for f in result.findings if f.effect is not Effect.SHOW and f.kind not in SILENT_KINDS}

@@ -8,15 +8,13 @@ from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.build_message import NOT_KNOWN
 from harness.model.cell import Outcome
 from harness.model.errors import UserError
-from harness.model.finding import Severity
-from harness.model.observation import Observation
+from harness.model.finding import Effect
+from harness.model.observation import HANG_TITLE, Observation
 from harness.model.verdict import Verdict
 from harness.results.store import CellRow, RunRow, Store
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 from harness.verdicts.build_messages import build_changes
 from harness.verdicts.compare import compare, exit_code, one_sided
-
-HANG_TITLE = "guest hung"
 
 
 def observation(cell: CellRow) -> Observation | None:
@@ -24,15 +22,20 @@ def observation(cell: CellRow) -> Observation | None:
     result = cell.result
     if result is None or not result.counts:
         return None
-    judged = [f for f in result.findings if f.severity is not Severity.NOTICE]
+    judged = [f for f in result.findings if f.effect is not Effect.SHOW]
     # Where a guest hangs differs from boot to boot: hangs are counted together.
     titles = {f.title for f in judged if not f.corrupted and f.kind not in SILENT_KINDS}
     if cell.outcome is Outcome.HUNG and not titles:
         titles = {HANG_TITLE}
-    own = {f.title: cell.own_lines[place] for place, f in enumerate(result.findings) if place in cell.own_lines}
+    own = {
+        finding.title: cell.own_lines[place]
+        for place, finding in enumerate(result.findings)
+        if place in cell.own_lines and not finding.corrupted
+    }
+    known = frozenset(HANG_TITLE if f.kind in SILENT_KINDS else f.title for f in judged if f.known)
     untrusted = frozenset(f.title for f in judged if f.corrupted)
     panicked = any("Kernel panic" in line for f in judged for line in f.lines)
-    return Observation(cell.stressor, frozenset(titles), own, untrusted, panicked)
+    return Observation(cell.stressor, frozenset(titles), own, untrusted, panicked, known)
 
 
 def observations(cells: Sequence[CellRow]) -> list[Observation]:

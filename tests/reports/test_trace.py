@@ -72,9 +72,9 @@ def test_json_says_what_is_not_known() -> None:
         "touched": None,
     }  # fmt: skip
     result = sample.result("00", Outcome.FINDING, "", (sample.OOPS, sample.WARNING))
-    told = cell_object(result, {1: sample.TOUCHED})["findings"]
+    told = cell_object(result, {}, {1: sample.TOUCHED})["findings"]
     assert told[0]["source"] == [] and told[1]["source"] == objects
-    assert cell_object(result)["findings"][1]["source"][0]["touched"] is None
+    assert cell_object(result, {})["findings"][1]["source"][0]["touched"] is None
 
 
 def test_many_patches_are_told_as_ranges() -> None:

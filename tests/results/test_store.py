@@ -144,11 +144,11 @@ def test_a_run_and_its_parts(tmp_path: Path) -> None:
     store.put_run_cell(name, row)
     store.put_run_cell(name, blocked)
     assert store.run_cells(name) == [blocked, replace(row, result=kept)]
-    assert store.newest_use(cell().key) == (name, replace(row, result=kept))
-    store.put_run_cell(name, replace(row, patches=2))
-    store.put_run_cell("20260102-b", replace(row, own_lines={}))
-    assert store.newest_use(cell().key) == ("20260102-b", replace(row, own_lines={}, result=kept))
-    assert store.newest_use("0" * 64) is None
+    assert store.newest_source(cell().key) == ("7a", touched)
+    store.put_run_cell(name, replace(row, patches=2, touched_frames={}))
+    store.put_kernel(name, replace(kernel, patches=2, tree_id="7b"))
+    assert store.newest_source(cell().key) == ("7b", {})
+    assert store.newest_source("0" * 64) == ("", {})
     assert store.usual_seconds("migration") == 1.5
 
 

@@ -10,9 +10,11 @@ import pytest
 from harness.model.cell import Outcome, Proof
 from harness.model.finding import CONSOLE, KERNEL_LOG, Finding, Severity
 from harness.model.guest import GuestEnd, GuestResult
-from harness.runs.cell_run import decide, with_kernel_log
+from harness.runs.cell_run import ending_of, with_kernel_log
 from harness.runs.execute import source_locations
 from harness.stressors.report_port import StressorReport
+from harness.verdicts.cell_rules import NO_RULES, decide, judged
+from harness.verdicts.cell_rules import NOWHERE as SOMEWHERE
 
 PROVEN = Proof((), True, (), "work +9")
 UNPROVEN = Proof((), False, ("work +0: less than 1 (why)",), "")
@@ -61,7 +63,7 @@ def test_outcomes(
 ) -> None:
     result = GuestResult(end, 1.0, 0.2, "c", "r", "told")
     findings = tuple(finding(Severity(name)) for name in severities.split())
-    decided, why = decide(result, findings, report, proof)
+    decided, why = decide(ending_of(result, report, proof), judged(findings, NO_RULES, SOMEWHERE))
     assert decided is outcome
     assert reason.replace("an error", "a error") in why
 
@@ -74,8 +76,10 @@ def named(title: str, *, corrupted: bool = False, kind: str = "bug", artefact: s
 def test_a_report_that_only_the_log_has_says_so() -> None:
     (found,) = with_kernel_log((), (named("BUG in x"),))
     assert (found.artefact, found.origin) == (KERNEL_LOG, "from guest RAM")
-    outcome, reason = decide(GuestResult(GuestEnd.HUNG, 1.0, None, "c", "r", "told"), (found,), NOWHERE, None)
-    assert (outcome, reason) == (Outcome.FINDING, "BUG in x (from guest RAM)")
+    ending = ending_of(GuestResult(GuestEnd.HUNG, 1.0, None, "c", "r", "told"), NOWHERE, None)
+    outcome, reason = decide(ending, (found,))
+    told = "BUG in x (from guest RAM); the guest hung before user space: told"
+    assert (outcome, reason) == (Outcome.FINDING, told)
 
 
 def test_what_the_console_has_is_not_said_twice() -> None:

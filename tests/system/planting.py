@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from harness.findings.parser import ConsoleParser, parse_console
+from harness.findings.parser import parse_console
+from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, machine_of, run_guest
 from harness.model.build import Kernel
@@ -131,16 +132,6 @@ class Failure:
     findings: tuple[Finding, ...]
 
 
-class _Watch:
-    def __init__(self) -> None:
-        self.parser = ConsoleParser()
-
-    def feed(self, data: bytes) -> bool:
-        """As ConsoleWatch."""
-        self.parser.feed(data)
-        return self.parser.fatal_report_complete
-
-
 LIMITS = GuestLimits(wall=180.0, silence=20.0, after_crash=4.0, autopsy=8.0)
 
 
@@ -153,7 +144,7 @@ def fail(workshop: Workshop, planted: Planted, plant: Plant, folder: Path, *word
     boot = Boot(
         workshop.settings.qemu, kernel.image, planted.initrd, spec, Accelerator.TCG, append, vmlinux=kernel.vmlinux
     )
-    result = run_guest(boot, folder, replace(LIMITS, silence=plant.silence, wall=plant.wall), _Watch())
+    result = run_guest(boot, folder, replace(LIMITS, silence=plant.silence, wall=plant.wall), ReportWatch())
     console = Path(result.console_path).read_bytes()
     log = Path(result.kernel_log_path).read_bytes() if result.kernel_log_path else b""
     names = read_symbols(kernel.vmlinux).function_at

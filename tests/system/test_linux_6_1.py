@@ -92,6 +92,9 @@ class _Deaf:
     def feed(self, data: bytes) -> bool:
         return False
 
+    def close(self) -> bool:
+        return False
+
 
 def with_words(boot: Boot, *words: str) -> Boot:
     names = {word.split("=")[0] for word in words}

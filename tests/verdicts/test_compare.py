@@ -75,3 +75,58 @@ def test_worst_first() -> None:
     before = [seen("gone")] * 5
     after = [seen("new")] * 5
     assert [v.title for v in compare(before, after)] == ["new", "gone"]
+
+
+def known(*titles: str) -> Observation:
+    """A counted cell whose titles the tree is known to have."""
+    return Observation("s", frozenset(titles), {}, known=frozenset(titles))
+
+
+def test_corrupted_reports_are_no_runs() -> None:
+    torn = seen(untrusted=("BUG in y",))
+    (verdict,) = compare([seen()] * 3, [torn, seen(), seen()])
+    assert (verdict.before.runs, verdict.after.runs) == (3, 2)
+    assert verdict.evidence == "corrupted report only: not counted (1 patched)"
+    # On the baseline only, they leave no question about the series.
+    (verdict,) = compare([torn, seen()], [seen()] * 2)
+    assert verdict.verdict is Verdict.SAME
+    assert exit_code((verdict,), [torn, seen()], [seen()] * 2) == 0
+    # Beside a whole report a cell is evidence of that one.
+    verdicts = compare([seen()] * 5, [seen("WARNING in x", untrusted=("BUG in y",))] * 5)
+    assert {v.title: v.verdict for v in verdicts} == {"WARNING in x": Verdict.WORSE, "BUG in y": Verdict.UNDECIDED}
+
+
+def test_corrupted_reports_of_the_baseline_keep_the_patch_from_blame() -> None:
+    before = [seen(untrusted=("BUG in y",))] * 5 + [seen()] * 5
+    after = [seen("BUG in y")] * 5 + [seen()] * 5
+    (verdict,) = compare(before[5:], after)
+    assert verdict.verdict is not Verdict.BETTER
+    (verdict,) = compare(before, [seen("BUG in y")] * 9 + [seen()])
+    assert verdict.verdict is Verdict.UNDECIDED
+    assert "5 and 0 corrupted reports of it, it would be undecided" in verdict.evidence
+
+
+def test_corrupted_reports_of_the_patched_kernel_keep_it_from_praise() -> None:
+    before = [seen("BUG in y")] * 6
+    after = [seen()] * 4 + [seen(untrusted=("BUG in y",))] * 6
+    assert compare(before, [seen()] * 4)[0].verdict is Verdict.BETTER
+    assert compare(before, after)[0].verdict is Verdict.UNDECIDED
+
+
+def test_what_the_tree_is_known_to_have_asks_for_no_more_runs() -> None:
+    before, after = [seen()] * 3, [known("BUG in y"), seen(), seen()]
+    (verdict,) = compare(before, after)
+    assert verdict.verdict is Verdict.SAME
+    assert "known of this tree without the series" in verdict.evidence
+    assert exit_code((verdict,), before, after) == 0
+    # But a series that makes it much more frequent is worse.
+    before, after = [seen()] * 8, [known("BUG in y")] * 8
+    (verdict,) = compare(before, after)
+    assert verdict.verdict is Verdict.WORSE
+    assert "although the tree is known to have it" in verdict.evidence
+
+
+def test_cells_that_are_no_evidence_decide_nothing() -> None:
+    torn = [seen(untrusted=("BUG in y",))] * 3
+    assert exit_code(compare([seen()] * 3, torn), [seen()] * 3, torn) == 4
+    assert exit_code((), torn, torn) == 4

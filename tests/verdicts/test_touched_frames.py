@@ -6,7 +6,7 @@ import difflib
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.model.finding import FrameTouch, SourceFrame
@@ -103,6 +103,7 @@ def changes(before: list[str], after: list[str]) -> tuple[Change, ...]:
     return tuple(found)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(st.integers(0, 6), max_size=12), min_size=1, max_size=5))
 def test_marks_are_the_lines_that_a_blame_would_name(versions: list[list[int]]) -> None:
     """Each line is followed through the versions by itself; marks must say the same."""

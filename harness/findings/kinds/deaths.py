@@ -39,7 +39,7 @@ KINDS: tuple[Splat, ...] = (
         Severity.FATAL,
         starts(
             r"(?:BUG: )?[Uu]nable to handle (?:kernel )?(?:paging request|page fault|access to user memory)|"
-            r"BUG: unable to handle kernel (?!NULL)|kernel tried to execute NX-protected page"
+            r"BUG: unable to handle kernel(?: (?!NULL)|(?P<lost>)$)|kernel tried to execute NX-protected page"
         ),
         Key.INSTRUCTION,
         "the address may be small or wild for one and the same bug; NULL is kept apart because the kernel does",
@@ -52,22 +52,35 @@ KINDS: tuple[Splat, ...] = (
         "stack-overflow",
         "stack overflow",
         Severity.FATAL,
-        starts(r"BUG: (?:(?:TASK|IRQ|NMI|#DF) )?stack guard page was hit|do_IRQ: stack overflow|kernel stack overflow"),
+        starts(
+            r"BUG: (?:[\w#-]{1,10} )?stack guard page was hit|"
+            rf"(?:Oops: )?(?:kernel stack overflow|stack guard page)(?: \([a-z -]{{1,20}}\))?{DIE_CODE}|"
+            r"Insufficient stack space to handle exception"
+        ),
         Key.INSTRUCTION,
-        "vmapped stacks (4.9 on) hit the guard page; i386 with DEBUG_STACKOVERFLOW looks in do_IRQ()",
-        leads=(b"do_IRQ: stack", b"kernel stack overflow"),
-        words=(b"BUG",),
+        "vmapped stacks (4.9 on) hit the guard page; up to 5.13 the trap's line is 'kernel stack overflow'",
+        leads=(b"kernel stack overflow", b"stack guard page", b"Insufficient stack"),
+        words=(b"BUG", b"Oops"),
         is_death=True,
-        continues=DIES,
+        continues=DIES | {"stack-overflow"},
+    ),
+    Splat(
+        "stack-overflow",
+        "stack overflow",
+        Severity.ERROR,
+        starts(r"do_IRQ: (?:\S{1,40} near )?stack overflow"),
+        Key.TRACE,
+        "DEBUG_STACKOVERFLOW looks at each interrupt, up to 3.x, and goes on",
+        leads=(b"do_IRQ: ",),
     ),
     Splat(
         "general-protection",
         "general protection fault",
         Severity.FATAL,
-        starts(rf"(?:Oops: )?general protection fault[^\[]{{0,120}}?{DIE_CODE}"),
+        starts(rf"(?:Oops: )?(?:segment-related )?general protection fault[^\[]{{0,120}}?{DIE_CODE}"),
         Key.INSTRUCTION,
         "6.10 on 'Oops: general protection fault, probably for non-canonical address …'",
-        leads=(b"general protection fault",),
+        leads=(b"general protection fault", b"segment-related gen"),
         words=(b"Oops",),
         is_death=True,
         continues=frozenset({"oops"}),
@@ -88,10 +101,10 @@ KINDS: tuple[Splat, ...] = (
         "divide-error",
         "divide error",
         Severity.FATAL,
-        starts(rf"(?:Oops: )?divide error{DIE_CODE}"),
+        starts(rf"(?:Oops: )?divide[ _]error{DIE_CODE}"),
         Key.INSTRUCTION,
         "a user-space division by zero is 'traps: … divide error ip:' and does not match",
-        leads=(b"divide error",),
+        leads=(b"divide error", b"divide_error"),
         words=(b"Oops",),
         is_death=True,
         continues=frozenset({"oops"}),
@@ -113,14 +126,19 @@ KINDS: tuple[Splat, ...] = (
         "oops",
         Severity.FATAL,
         starts(
-            rf"(?:Oops: |Oops - |Internal error: Oops)|"
+            rf"(?:Oops: |Oops - |Internal error: .{{0,60}}\[#|Internal error: Oops|"
+            rf"Unhandled (?:fault|prefetch abort)\b|"
+            rf"Kernel access of bad area|.{{1,16}}: Corrupted page table at address )|"
             rf"(?:stack segment|segment not present|invalid TSS|bounds|int3|alignment check|"
-            rf"coprocessor segment overrun|iret exception|stack segment fault){DIE_CODE}"
+            rf"Bad pagetable|coprocessor segment overrun|iret exception|stack segment fault){DIE_CODE}"
         ),
         Key.INSTRUCTION,
         "any other trap that goes through die()",
         leads=(
-            b"Internal error: Oops",
+            b"Internal error: ",
+            b"Unhandled ",
+            b"Kernel access",
+            b"Bad pagetable",
             b"stack segment",
             b"segment not",
             b"invalid TSS",
@@ -130,7 +148,7 @@ KINDS: tuple[Splat, ...] = (
             b"coprocessor seg",
             b"iret exc",
         ),
-        words=(b"Oops",),
+        words=(b"Oops", b"Corrupted page table"),
         is_death=True,
         continues=frozenset({"oops"}),
     ),
@@ -161,7 +179,7 @@ KINDS: tuple[Splat, ...] = (
         Severity.FATAL,
         starts(
             r"Kernel panic[ \w-]{0,20}: stack-protector: Kernel stack is corrupted in: "
-            rf"(?:[0-9a-f]+$|{FUNCTION}|)"
+            rf"(?:[0-9a-f]{{1,16}}$|{FUNCTION}|)"
         ),
         Key.INSTRUCTION,
         "the compiler's stack protector (2.6.24 on); an address instead of a function up to 4.x",

@@ -62,6 +62,23 @@ KINDS: tuple[Splat, ...] = (
         Key.TRACE,
     ),
     Splat(
+        "lockdep-limit",
+        "lockdep: {what} too low",
+        Severity.WARNING,
+        starts(r"BUG: (?P<what>MAX_[A-Z_]{4,40}) too (?:low|small)"),
+        Key.NONE,
+        "a table of lockdep is full, and it turns itself off: nothing is said of the function that asked last",
+        words=(b"BUG",),
+        needs_trace=False,
+    ),
+    lockdep(
+        "rtmutex-deadlock",
+        "rtmutex deadlock",
+        r"circular locking deadlock detected",
+        "DEBUG_RT_MUTEXES, 2.6.18 to 4.x: a deadlock that has happened",
+        Key.TRACE,
+    ),
+    Splat(
         "rcu-stall",
         "RCU stall",
         Severity.ERROR,
@@ -81,11 +98,20 @@ KINDS: tuple[Splat, ...] = (
         "atomic-schedule",
         "scheduling while atomic",
         Severity.ERROR,
-        starts(r"(?:BUG: |bad: )?scheduling while atomic"),
+        starts(r"(?:BUG: |bad: )?scheduling while atomic|bad: schedule\(\) with irqs disabled"),
         Key.TRACE,
         "2.5 'bad:', 2.6 without prefix, 2.6.18 on 'BUG:'",
-        leads=(b"bad: scheduling", b"scheduling while"),
+        leads=(b"bad: schedul", b"scheduling while"),
         words=(b"BUG",),
+    ),
+    Splat(
+        "idle-schedule",
+        "scheduling from the idle thread",
+        Severity.ERROR,
+        starts(r"bad: scheduling from the idle thread"),
+        Key.TRACE,
+        "2.6 on; the idle task must not wait",
+        leads=(b"bad: scheduling",),
     ),
     Splat(
         "atomic-sleep",
@@ -111,7 +137,8 @@ KINDS: tuple[Splat, ...] = (
         "spinlock {what}",
         Severity.ERROR,
         starts(
-            r"BUG: (?:spin|rw)lock (?P<what>bad magic|lockup|recursion|wrong owner|wrong CPU|already unlocked|trylock)"
+            r"BUG: (?:spin|rw|read-|write-)lock (?P<what>bad magic|lockup|(?:cpu[- ])?recursion|wrong owner|wrong CPU|"
+            r"already unlocked|trylock)"
         ),
         Key.TRACE,
         "DEBUG_SPINLOCK, 2.6.13 on",

@@ -38,7 +38,7 @@ KINDS: tuple[Splat, ...] = (
         "3.4 on; found at exit of the process, no trace",
         words=(b"BUG",),
         needs_trace=False,
-        patience=3,
+        alone=True,
     ),
     Splat(
         "page-table-leak",
@@ -49,31 +49,76 @@ KINDS: tuple[Splat, ...] = (
         "3.x on; found at exit of the process, no trace",
         words=(b"BUG",),
         needs_trace=False,
-        patience=3,
+        alone=True,
     ),
     Splat(
         "bad-swap-entry",
         "Bad swap entry",
         Severity.ERROR,
-        starts(rf"(?:swap_info_get: |\w{{1,20}}: )?{FUNCTION}: (?:Bad|Unused) swap (?:file|offset) entry"),
+        starts(
+            rf"(?:\w{{1,20}}: )?{FUNCTION}: "
+            r"(?:(?:Bad|Unused) swap (?:file|offset) entry|swap entry overflow)"
+        ),
         Key.HEADER,
-        "swap_free, swap_dup, swap_info_get: the check prints its own name, and no trace",
-        words=(b"d swap ",),
+        "the check prints its own name, or what it calls itself, and no trace",
+        words=(b"d swap ", b"swap entry overflow"),
         needs_trace=False,
-        patience=3,
+        alone=True,
+        # What 2.5 to 4.x print for the former is no function's name; later ones print __func__.
+        spelled={
+            "swap_info_get": "swap_free",
+            "_swap_info_get": "swap_free",
+            "__swap_info_get": "swap_free",
+            "swap_duplicate": "swap_dup",
+            "__swap_duplicate": "swap_dup",
+        },
+    ),
+    Splat(
+        "bad-page-table",
+        "bad {what}",
+        Severity.ERROR,
+        starts(r"[\w./+-]{1,200}:\d{1,7}: bad (?P<what>pgd|p4d|pud|pmd|pte) "),
+        Key.NONE,
+        "pmd_ERROR() and its like, all eras: an entry of a page table that points nowhere; no trace",
+        words=(b": bad p",),
+        needs_trace=False,
+        alone=True,
     ),
     Splat(
         "slab-corruption",
         "slab corruption",
         Severity.ERROR,
         starts(
-            r"BUG [\w:.,-]{1,80}(?: \([^)]{1,80}\))?: [A-Z]|slab error in |Slab corruption|"
-            r"slab: double free detected|[Dd]ouble free detected in slab"
+            r"BUG [\w:.,-]{1,80}(?: \([^)]{1,80}\))?: [A-Z]|\*\*\* SLUB [\w:.,-]{1,80}: |"
+            r"slab error in |Slab corruption|"
+            r"slab: (?:double free|Internal list corruption) detected|[Dd]ouble free detected in slab|"
+            r"slab: cache \S{1,80} error: |kfree(?:_debugcheck)?: (?:bad|out of range) ptr "
         ),
         Key.TRACE,
-        "SLUB 'BUG cache (taint): message', SLAB 'slab error in' and 'Slab corruption'",
-        leads=(b"slab error in", b"Slab corruption", b"slab: double", b"Double free", b"double free det"),
+        "SLUB '*** SLUB cache: message' (2.6.22), then 'BUG cache (taint): message'; SLAB 'slab error in' and others",
+        leads=(
+            b"slab error in",
+            b"Slab corruption",
+            b"slab: ",
+            b"Double free",
+            b"double free det",
+            b"*** SLUB",
+            b"kfree: ",
+            b"kfree_debugcheck: ",
+        ),
         words=(b"BUG",),
+        continues=frozenset({"bug", "invalid-opcode"}),
+        patience=40,
+    ),
+    Splat(
+        "slab-corruption",
+        "slab corruption",
+        Severity.ERROR,
+        starts(r"INFO: (?:Allocated|Freed) in [A-Za-z_]"),
+        Key.NONE,
+        "SLUB's report, of which the beginning was lost: the traces in it are those of the object's owners",
+        words=(b"INFO: ",),
+        inside=True,
         patience=40,
     ),
     Splat(
@@ -84,6 +129,27 @@ KINDS: tuple[Splat, ...] = (
         Key.TRACE,
         "the caller of the allocator names it; memory statistics follow",
         words=(b"page allocation ",),
+        patience=20,
+    ),
+    Splat(
+        "page-allocation-failure",
+        "page allocation failure",
+        Severity.WARNING,
+        starts(r"__alloc_pages: \d{1,2}-order allocation failed"),
+        Key.NONE,
+        "2.4 and 2.5 to 2.5.2x: a line without a trace",
+        words=(b"-order allocation",),
+        needs_trace=False,
+        patience=2,
+    ),
+    Splat(
+        "page-allocation-failure",
+        "vmalloc allocation failure",
+        Severity.WARNING,
+        starts(r"(?:warn_alloc: )?\S[^\n]{0,60}?: vmalloc(?: error)?: (?:allocation failure|size \d)"),
+        Key.TRACE,
+        "2.6.39 on, through the same report as that of pages",
+        words=(b"vmalloc: alloc", b"vmalloc error: "),
         patience=20,
     ),
     Splat(

@@ -22,10 +22,22 @@ KINDS: tuple[Splat, ...] = (
         "hung-task",
         "INFO: task hung",
         Severity.ERROR,
-        starts(r"INFO: task [^\n]{1,40}?:\d{1,10} blocked for more than \d{1,9} seconds"),
+        starts(
+            r"INFO: task [^\n]{1,40}?:\d{1,10} (?:blocked(?: in I/O wait)?|can't die) for more than \d{1,9} seconds"
+        ),
         Key.TRACE,
         "2.6.25 on; schedule() and the waiting primitives on top of the trace are the same for all",
         words=(b"INFO: ",),
+        names_itself=starts(r"_*synchronize_(?:rcu|sched|srcu|rcu_bh|rcu_tasks)(?:_expedited)?"),
+    ),
+    Splat(
+        "workqueue-leak",
+        "work leaked a lock or atomic",
+        Severity.ERROR,
+        starts(r"BUG: workqueue leaked (?:lock or atomic|atomic, lock or RCU)"),
+        Key.LOCK,
+        "2.6.21 on; the next line names the function that ran last",
+        words=(b"BUG",),
     ),
     Splat(
         "workqueue-lockup",
