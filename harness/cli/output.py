@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-MAX_TRACES = 8
+MAX_TRACES = 4
 """Traces shown of a cell; the others are in its console."""
 
 
