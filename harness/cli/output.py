@@ -13,6 +13,7 @@ from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, FrameTouch
 from harness.model.noise import NoiseEntry
+from harness.model.plain_text import clean as safe
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
@@ -20,7 +21,6 @@ from harness.reports.applied import applied_lines
 from harness.reports.html import ReportContext, compare_page, run_page
 from harness.reports.run_view import Source
 from harness.reports.trace import SourceText, trace_lines
-from harness.reports.wording import clean as safe
 from harness.results.comparison import Comparison
 from harness.results.store import CellRow
 from harness.results.summary import RunSummary

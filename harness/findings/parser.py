@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from harness.findings.console import (
     BEHIND_BYTES,
@@ -22,7 +23,16 @@ from harness.findings.console import (
 )
 from harness.findings.frames import Resolve
 from harness.findings.report import MAX_LINES, Report
-from harness.findings.splats import CLOSES_ALL, PANICS_AFTER, PREAMBLES, SPLATS, PanicAfter, Preamble, Splat
+from harness.findings.splats import (
+    AFTER_DEATH,
+    CLOSES_ALL,
+    PANICS_AFTER,
+    PREAMBLES,
+    SPLATS,
+    PanicAfter,
+    Preamble,
+    Splat,
+)
 from harness.model.finding import Finding, Severity
 
 MAX_OPEN = 8
@@ -236,17 +246,25 @@ class ConsoleParser:
             return
         preamble = self._preamble_of(line)
         cuts_in = mixed = False
+        death: Report | None = None
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
             cuts_in = report.is_cut and not report.foreign_count
             mixed = cuts_in and report.lacks_its_trace
-            self._finish(report)
+            self._open.remove(report)
+            settled = self._settled(report)
+            if settled.dies and splat.kind in AFTER_DEATH:
+                death = settled
+                self._fatal = True
+            else:
+                self._hand_out(settled)
         elif len(self._open) >= MAX_OPEN:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
         report.cuts_in, report.mixed = cuts_in, mixed
+        report.after = death
         report.cause_lost = splat.inside or self._lacks_its_cause(splat, line, bool(preamble))
         self._open.append(report)
         self._preamble.clear()
@@ -313,6 +331,20 @@ class ConsoleParser:
     def _finish(self, report: Report) -> None:
         if report in self._open:
             self._open.remove(report)
+        self._hand_out(self._settled(report))
+
+    def _settled(self, report: Report) -> Report:
+        """Return the death that a report is only a part of, else the report: then the death before it is handed out."""
+        death, report.after = report.after, None
+        if death is None:
+            return report
+        if report.comes_of_dying:
+            death.absorb(report)
+            return death
+        self._hand_out(death)
+        return report
+
+    def _hand_out(self, report: Report) -> None:
         if not report.is_believed():
             return
         finding = report.finding(report.is_cut)
@@ -343,11 +375,41 @@ def _header(message: str) -> tuple[Splat, re.Match[str]] | None:
     return None
 
 
+MAX_FINDINGS = 200
+"""Findings kept of one console: a guest can write another title with every line."""
+
+
+def folded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the first finding of each title and signature, with how often it came, in the order of the console.
+
+    Memory does not grow with their number. A torn or milder report does not stand for a whole or fatal one. Beyond
+    MAX_FINDINGS, new titles of a kind that is there already count for the kind's first.
+    """
+    first: dict[object, Finding] = {}
+    counts: Counter[object] = Counter()
+    of_kind: dict[str, object] = {}
+    for finding in findings:
+        key: object = (finding.title, finding.signature, finding.severity, finding.corrupted, finding.artefact)
+        if key not in first and len(first) >= MAX_FINDINGS:
+            key = of_kind.get(finding.kind, key)
+        first.setdefault(key, finding)
+        of_kind.setdefault(finding.kind, key)
+        counts[key] += finding.repeats
+    return _in_order(replace(finding, repeats=counts[key]) for key, finding in first.items())
+
+
+def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (finding.first_line, finding.last_line)))
+
+
+def findings_of(data: Iterable[bytes], resolve: Resolve | None = None) -> Iterator[Finding]:
+    """Yield the findings of a console that comes in pieces, in the order in which they end."""
+    parser = ConsoleParser(resolve)
+    for piece in data:
+        yield from parser.feed(piece)
+    yield from parser.close()
+
+
 def parse_console(data: bytes | Iterable[bytes], resolve: Resolve | None = None) -> tuple[Finding, ...]:
     """Return the findings of a whole console, in the order in which they begin."""
-    parser = ConsoleParser(resolve)
-    found: list[Finding] = []
-    for piece in (data,) if isinstance(data, bytes) else data:
-        found += parser.feed(piece)
-    found += parser.close()
-    return tuple(sorted(found, key=lambda finding: (finding.first_line, finding.last_line)))
+    return _in_order(findings_of((data,) if isinstance(data, bytes) else data, resolve))

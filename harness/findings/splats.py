@@ -17,6 +17,7 @@ from harness.findings.kinds import corruption, deaths, debuggers, locking, memor
 from harness.findings.splat import Key, Splat
 
 __all__ = [
+    "AFTER_DEATH",
     "BY_KIND",
     "CLOSES_ALL",
     "DEATHS",
@@ -58,6 +59,9 @@ class PanicAfter:
 
 DEATHS = frozenset(splat.kind for splat in SPLATS if splat.is_death)
 
+AFTER_DEATH = DEATHS | {"atomic-schedule", "atomic-sleep", "invalid-wait-context", "warning"}
+"""Reports that the dying of a task can bring: it exits with what it held, or the dump itself meets the bad stack."""
+
 PANICS_AFTER: tuple[PanicAfter, ...] = (
     PanicAfter(
         re.compile(r"Fatal exception|Aiee, killing interrupt handler|Fatal trap|panic_on_oops"),
@@ -87,7 +91,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
         "nmi_watchdog=panic",
     ),
     PanicAfter(
-        re.compile(r"machine check|Fatal [Mm]achine"), frozenset({"machine-check"}), "an uncorrected machine check"
+        re.compile(r"[Mm]achine check|Fatal [Mm]achine|CPU context corrupt|Unable to continue$"),
+        frozenset({"machine-check"}),
+        "an uncorrected machine check",
     ),
     PanicAfter(re.compile(r"bad_page|Bad page"), frozenset({"bad-page-state", "bad-page-map"}), "vendor trees"),
 )

@@ -67,6 +67,7 @@ class Finding:
     ``also`` are titles that the same bug has where it is reported in another shape, sorted.
     ``first_line`` and ``last_line`` are 1-based physical lines of the file ``artefact``, both inclusive: the console,
     or the kernel's log from guest RAM where the console lacks the report.
+    ``repeats`` counts the reports of the console that it stands for: all those of its title and signature.
     ``lines`` are the report's own lines, cleaned of control characters, at most 400 of them.
     ``corrupted`` says that the report lacks a part which every kernel prints with it (cut or overwritten console).
     ``frames`` are the trusted functions of the first call trace, innermost first, without offsets; ``guesses`` those
@@ -91,6 +92,7 @@ class Finding:
     source: tuple[SourceFrame, ...] = ()
     noise: str = ""
     effect: Effect = Effect.FAIL
+    repeats: int = 1
 
     @property
     def suppressed(self) -> bool:

@@ -17,10 +17,11 @@ from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.finding import Effect, Finding
 from harness.model.noise import NoiseEntry
 from harness.model.observation import HANG_TITLE
+from harness.model.plain_text import clean
 from harness.reports.folding import suppressed_words
 from harness.reports.run_json import noise_entry_object
 from harness.reports.tables import listing
-from harness.reports.wording import TONE_STYLES, clean, severity_mark
+from harness.reports.wording import TONE_STYLES, severity_mark
 from harness.results.finding_list import Moment, Sighting, TitleSummary
 
 _EFFECTS: Mapping[Effect, str] = {

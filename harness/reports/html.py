@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.model.plain_text import clean
 from harness.reports.run_view import Excerpt, Source, no_source, run_view
 from harness.reports.wording import (
     OUTCOME_ORDER,
-    clean,
     conclusion_mark,
     duration,
     outcome_mark,

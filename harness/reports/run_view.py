@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import Severity
+from harness.model.plain_text import clean
 from harness.model.tree import FixupState
 from harness.model.verdict import Verdict
 from harness.reports.applied import AppliedLine, applied_lines
@@ -24,7 +25,7 @@ from harness.reports.folding import (
     verdict_titles,
 )
 from harness.reports.trace import TraceLine, trace_lines
-from harness.reports.wording import Mark, Tone, clean, conclusion_mark, severity_mark, verdict_mark
+from harness.reports.wording import Mark, Tone, conclusion_mark, severity_mark, verdict_mark
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from harness.model.finding import Effect, Finding
 from harness.model.noise import NoiseEntry
+from harness.model.plain_text import clean
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
@@ -25,7 +26,6 @@ from harness.reports.trace import TraceLine
 from harness.reports.wording import (
     TONE_STYLES,
     Tone,
-    clean,
     conclusion_mark,
     duration,
     severity_mark,
@@ -231,6 +231,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for finding in findings:
         mark = severity_mark(finding.severity)
         title = clean(finding.title) + (" (corrupted report)" if finding.corrupted else "")
+        title += f" ({finding.repeats} times)" if finding.repeats > 1 else ""
         title += f" ({finding.origin})" if finding.origin else ""
         title += f" ({remark})" if (remark := effect_words(finding)) else ""
         lines = f"{finding.first_line}-{finding.last_line}"

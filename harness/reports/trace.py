@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.model.finding import FrameTouch, SourceFrame
-from harness.reports.wording import clean
+from harness.model.plain_text import clean
 
 SourceText = Callable[[str, int], str]
 """(file, line) to the text of that line in the tree that the kernel was built from; "" where it is not at hand."""
