@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.model.build_message import BuildMessage, MessageKind
+from harness.model.plain_text import clean
 
 MAX_LINE = 2000  # characters of a log line that are looked at
 MAX_TEXT = 300  # characters of a message that are kept
@@ -97,7 +98,7 @@ def machine_trouble(log: bytes) -> str | None:
     """The line of a build log that blames the machine or the compiler itself, None where there is none."""
     for line in _lines(log):
         if _TROUBLE.search(line):
-            return _printable(line)
+            return _plain(line)
     return None
 
 
@@ -111,8 +112,8 @@ def first_error(log: bytes, target: str = "") -> str:
         for line in _lines(log):
             last = line if line.strip() else last
             if pattern and re.search(pattern, line):
-                return _printable(line)
-    return _printable(last) or "the log is empty"
+                return _plain(line)
+    return _plain(last) or "the log is empty"
 
 
 def parse_build_log(log: bytes, target: str = "") -> BuildLog:
@@ -320,18 +321,18 @@ class _Reader:
         if _FOLLOWING.search(text):
             return
         option = _OPTION.search(text)
-        words = _printable(text[: option.start()] if option else text)
+        words = _plain(text[: option.start()] if option else text)
         if _CONFIGURATION.search(file) or (not file and _UNMET.search(text)):
             target = CONFIGURATION
         message = BuildMessage(
             kind=MessageKind.WARNING if kind.lower() == "warning" else MessageKind.ERROR,
-            file=_printable(file),
+            file=_plain(file),
             line=line,
             message=words,
             option=option[1] if option and option[1].startswith("-") else "",
             function=function[:MAX_TEXT],
             column=column,
-            target=_printable(self._target if target is None else target),
+            target=_plain(self._target if target is None else target),
         )
         same = (message.identity, message.line, message.target)
         if same in self._seen:
@@ -353,5 +354,5 @@ def _lines(log: bytes) -> Iterator[str]:
         start = end + 1
 
 
-def _printable(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", " ", text.strip())[:MAX_TEXT]
+def _plain(text: str) -> str:
+    return clean(text.strip(), MAX_LINE)[:MAX_TEXT]

@@ -76,7 +76,9 @@ class BuildRequest:
     def make_words(self) -> str:
         """Variables on every make command line, quoted for a shell."""
         variables = {"ARCH": self.era.arch, **dict(self.toolchain.make_vars), **dict(self.era.make_vars)}
-        if flags := [cc.flags for cc in self.era.cc_flags if cc.fit(self.toolchain)]:
+        flags = [cc.flags for cc in self.era.cc_flags if cc.fit(self.toolchain)]
+        # Not by DEBUG_INFO: kernels before 2.5.45 have no such option, and the later ones ask for more than is read.
+        if flags := [*flags, *self.toolchain.debug_flags.split()]:
             variables["CC"] = " ".join((variables.get("CC", self.toolchain.compiler), *flags))
         return shlex.join(f"{name}={value}" for name, value in variables.items())
 

@@ -11,6 +11,7 @@ import click
 
 from harness import __version__
 from harness.model.errors import HarnessError
+from harness.model.plain_text import clean
 
 # Verb -> module; loaded when it is called, so that a cheap verb starts at once.
 VERBS = {
@@ -82,10 +83,10 @@ def main() -> None:
         told = error.format_message().rstrip(".")
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "harness"
         remedy = "" if ";" in told else f"; {command} --help tells more"
-        print(f"harness: {_one_line(told)}{remedy}", file=sys.stderr)
+        print(f"harness: {clean(told)}{remedy}", file=sys.stderr)
         code = 2
     except HarnessError as error:
-        print(f"harness: {_one_line(str(error))}", file=sys.stderr)
+        print(f"harness: {clean(str(error))}", file=sys.stderr)
         code = error.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
         print("harness: interrupted; the same command continues where it stopped", file=sys.stderr)
@@ -98,15 +99,11 @@ def main() -> None:
         if os.environ.get("HARNESS_DEBUG"):
             traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
-        text = _one_line(f"{type(error).__name__}: {error}")
+        text = clean(f"{type(error).__name__}: {error}")
         print(f"harness: internal error at {where.filename}:{where.lineno}: {text}; HARNESS_DEBUG=1 shows the trace",
               file=sys.stderr)  # fmt: skip
         code = 3
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:2000]
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ class ToolchainSchema(Schema):
         default_factory=list
     )
     note: str = ""
+    debug_flags: str = Field(default="", pattern=r"^(-g[a-z0-9-]*( -g[a-z0-9-]*)*)?$")
 
     @model_validator(mode="after")
     def _reachable(self) -> ToolchainSchema:
@@ -219,6 +220,7 @@ def load_toolchain(path: Path) -> Toolchain:
         pull_only=s.pull_only,
         apt_options=tuple(s.apt_options),
         note=s.note,
+        debug_flags=s.debug_flags,
         where=str(path),
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from harness.model.plain_text import NOT_SHOWN
+
 MAX_LINE = 4096
 """Bytes kept of one physical line, half from its beginning and half from its end: a report can begin behind a program's
 endless line. printk itself never writes more than 1024 (LOG_LINE_MAX) in one."""
@@ -22,12 +24,9 @@ _TO_SPACE = bytes.maketrans(b"\r", b" ")
 # other bytes above 0x7F a part of a character.
 _ESCAPE = re.compile(rb"(?:\x1b\[|(?:\xc2|(?<![\x80-\xff]))\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]?|\x1b[ -/]{0,4}[0-Z\\-~]?")
 
-# Characters that are invisible or that reorder what a reader sees: C1 controls, line separators, bidirectional
-# overrides. They become U+FFFD, so that removing them cannot glue a word together.
-_INVISIBLE = dict.fromkeys(
-    [*range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF],
-    "\ufffd",
-)
+# What would hide a word or turn a line round becomes U+FFFD, so that removing it cannot glue a word together. ASCII is
+# clean by then.
+_INVISIBLE = dict.fromkeys((character for character in NOT_SHOWN if character > 0x7F), "\ufffd")
 
 # What may stand before a message. Every repetition is possessive: a prefix is read in one way only, in linear time.
 #

@@ -68,8 +68,8 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"mark_(?:lock\w*|held_locks|usage)|validate_chain|__debug_show_\w+|debug_(?:show|check)\w*(?:locks|freed)\w*|"
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
-        r"rcu_lockdep_\w+|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
-        r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
+        r"rcu_lockdep_\w+|rcu_(?:preempt_)?sleep_check|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
+        r"rcu_note_context_switch|add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
         r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
     ),
@@ -87,7 +87,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         "what the compiler puts into every function",
     ),
     PassedOver(
-        r"_*unwind_(?:next_frame|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
+        r"_*unwind_(?:next_frame|backtrace|start|get_\w+|dump)|unwind_frame|arch_stack_walk\w*|walk_stackframe|stack_access_ok|"
         r"is_bpf_text_address|_*kernel_text_address|is_(?:ftrace_trampoline|module_text_address|kprobe_\w+)|"
         r"get_stack_info\w*|in_task_stack|dump_backtrace\w*|deref_stack_\w+|__read_once_word_nocheck|"
         r"filter_irq_stacks|stack_depot_\w+|__stack_depot_\w+|orc_find|__orc_find|update_stack_state|__save_stack_trace",
@@ -118,7 +118,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"bad_page\w*|free_page_is_bad\w*|check_free_page\w*|free_pages_check\w*|check_new_page\w*|"
         r"prep_new_page|free_pages_prepare|free_(?:pcp|unref_page)_prepare|bad_range|"
         r"print_bad_pte|dump_page\w*|__dump_page\w*|check_pcp_refill|check_new_pcp|page_expected_state",
-        "the page checker and its printing; __free_pages_ok() and its like, which call it, do name a report",
+        "the page checker and its printing",
     ),
     PassedOver(
         r"print_trailer|object_err|slab_(?:err|bug|fix|pad_check)|check_(?:bytes\w*|object|slab|poison_obj|pad_bytes)|"
@@ -150,6 +150,12 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"refcount_\w+|__refcount_\w+|usercopy_abort|__check_\w+_size|fortify_panic|hung_task_\w+",
         "the function that exists to report",
     ),
+)
+
+ENDINGS = PassedOver(
+    r"do_exit|do_group_exit|complete_and_exit|kthread_exit|make_task_dead|sys_exit\w*|_*do_sys_exit\w*|get_signal\w*|"
+    r"do_signal\w*|do_notify_resume\w*|\w*exit_to_user\w*|process_one_work|worker_thread|run_workqueue|worker_thread",
+    "how any task ends or leaves the kernel, and how any work is done",
 )
 
 SHARED_HELPERS: tuple[PassedOver, ...] = (
@@ -188,15 +194,16 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"page_ref_\w+|page_(?:count|mapcount|cache_get\w*|cache_release)|page_cache_(?:get|release)\w*|"
         r"try_get_page|get_huge_page_tail|"
         r"set_page_(?:count|refcounted)|init_page_count|page_to_(?:nid|pfn|nodenum)|page_zone|pfn_to_page|"
-        r"virt_to_\w+|compound_head",
+        r"virt_to_\w+|compound_head|vm_normal_(?:page|folio)\w*",
         "counts the references of any page: the caller had the wrong one",
     ),
     PassedOver(
-        r"_?_?kmem_cache_(?:alloc|free)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
+        r"_?_?kmem_cache_(?:alloc|free|destroy|shrink)\w*|_*k[mzc]alloc\w*|kfree\w*|_*vunmap|page_frag_\w+|_*page_frag_\w+|__kfree\w*|kzfree|_*kmalloc\w*|sock_kmalloc|alloc_inode|sk_prot_alloc|_*alloc_percpu\w*|kvasprintf_const|_*list_lru_init\w*|"
         r"kvmalloc\w*|kvfree\w*|vmalloc\w*|__vmalloc\w*|vfree|"
         r"_?_?_?alloc_pages?\w*|_?_?alloc_page(?:s)?(?:_\w+)?|folio_alloc\w*|vma_alloc_\w+|"
         r"_?_?get_free_pages?|get_zeroed_page|__page_cache_alloc|"
-        r"get_page_from_freelist|rmqueue\w*|buffered_rmqueue|__rmqueue\w*|free_pages?|free_unref_\w+|"
+        r"get_page_from_freelist|rmqueue\w*|buffered_rmqueue|__rmqueue\w*|_*free_pages?(?:_ok|_bulk)?|free_unref_\w+|free_hot(?:_cold)?_page\w*|_*free_one_page|free_compound_page|free_pages?_and_swap_cache|"
+        r"_*page_cache_release|_*pagevec_(?:free|release)\w*|put_pages_list|free_lru_page|"
         r"kmemdup\w*|kstrdup\w*|"
         r"cache_grow\w*|cache_alloc\w*|kmem_getpages|allocate_slab|alloc_slab_page|krealloc\w*|"
         r"mempool_(?:alloc|free)\w*|out_of_memory|oom_kill_process|dump_header|fallback_alloc|"
@@ -234,6 +241,8 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
     ),
+    PassedOver(r"L\d+|is386", "a label in assembly, and no function"),
+    ENDINGS,
     PassedOver(
         r"print_hex_dump\w*|va_format|_*dev_v?printk\w*|_dev_(?:err|warn|info)|v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
         r"_?str(?:n?str|n?chr|nlen|im|replace|ncasecmp|casecmp|pbrk|spn|cspn|stra?rts_with|nchr|ndup\w*|s?cpy_pad)|"
@@ -289,7 +298,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
 ENTRY_CODE = re.compile(
     r"(?:ia32_|compat_)?(?:system_call|sysenter|syscall)\w*|entry_\w+|do_(?:fast_)?(?:int80_)?syscall_\w+|x64_sys_call|"
     r"do_SYSENTER_32|ia32_sys_call|invoke_syscall|el0\w*|ret_from_(?:fork|exception|sys_call|user_mode)\w*|kthread|"
-    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|worker_thread|run_workqueue|(?:_stext|work_pending)|"
+    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|run_workqueue|(?:_stext|work_pending)|"
     r"kernel_init|kernel_init_freeable|do_(?:one_)?initcalls?|do_basic_setup|init|ret_fast_syscall|no_syscall_entry\w*"
 )
 """Where a job of the kernel begins: the same for all, so no part of what tells one report from another."""
@@ -299,7 +308,10 @@ def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry.functions})" for entry in table))
 
 
+_IDLE = re.compile(IDLE.functions)
 _PLUMBING = _one_of(PLUMBING)
+_ENDINGS = _one_of((ENDINGS,))
+_PRINTING = _one_of(PLUMBING[:1])
 _SHARED = _one_of(SHARED_HELPERS)
 
 
@@ -316,6 +328,16 @@ def is_idle(function: str) -> bool:
 def is_entry_code(function: str) -> bool:
     """Whether ``function`` begins any job: a system call, a thread, a work item."""
     return ENTRY_CODE.fullmatch(function) is not None
+
+
+def is_root(function: str) -> bool:
+    """Whether a trace that comes to ``function`` is whole: a job begins there, or a CPU that has none is there."""
+    return is_entry_code(function) or _IDLE.fullmatch(function) is not None
+
+
+def is_printing(function: str) -> bool:
+    """Whether ``function`` prints traces and registers."""
+    return _PRINTING.fullmatch(function) is not None
 
 
 def is_shared_helper(function: str) -> bool:
@@ -394,12 +416,15 @@ def is_program_counter(message: str) -> bool:
 
 
 def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None = None) -> str | None:
-    """Return the first function that is neither plumbing nor a shared helper nor where any job begins, else the first
-    that is no plumbing.
+    """Return the first function that is neither plumbing nor a shared helper nor where any job begins.
+
+    Where there is none, the end of a task or the doing of work says more than the waiting in it; else the first that is
+    no plumbing.
 
     ``names_itself``: helpers that do name a report of this kind.
     """
     helper: str | None = None
+    ending: str | None = None
     for function in candidates:
         if names_itself is not None and names_itself.fullmatch(function):
             return function
@@ -408,4 +433,6 @@ def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None
         if not (is_shared_helper(function) or is_entry_code(function)):
             return function
         helper = helper or function
-    return helper
+        if _ENDINGS.fullmatch(function):
+            ending = ending or function
+    return ending or helper

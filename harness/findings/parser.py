@@ -23,7 +23,16 @@ from harness.findings.console import (
 )
 from harness.findings.frames import Resolve
 from harness.findings.report import MAX_LINES, Report
-from harness.findings.splats import CLOSES_ALL, PANICS_AFTER, PREAMBLES, SPLATS, PanicAfter, Preamble, Splat
+from harness.findings.splats import (
+    AFTER_DEATH,
+    CLOSES_ALL,
+    PANICS_AFTER,
+    PREAMBLES,
+    SPLATS,
+    PanicAfter,
+    Preamble,
+    Splat,
+)
 from harness.model.finding import Finding, Severity
 
 MAX_OPEN = 8
@@ -221,6 +230,8 @@ class ConsoleParser:
         if report is not None and splat.ends is None and line.text == report.lines[-1].text:
             report.join(line, None)  # the same line from two consoles
             return
+        if line.message.startswith("Kernel panic") and report is not None and report.after is not None:
+            self._open[self._open.index(report)] = report = self._settled(report)
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
             return
@@ -237,17 +248,25 @@ class ConsoleParser:
             return
         preamble = self._preamble_of(line)
         cuts_in = mixed = False
+        death: Report | None = None
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
-            cuts_in = report.is_cut and not report.foreign_count
+            cuts_in = report.is_cut and not report.foreign_count and not report.rooted
             mixed = cuts_in and report.lacks_its_trace
-            self._finish(report)
+            self._open.remove(report)
+            settled = self._settled(report)
+            if settled.dies and splat.kind in AFTER_DEATH:
+                death = settled
+                self._fatal = True
+            else:
+                self._hand_out(settled)
         elif len(self._open) >= MAX_OPEN:
             self._finish(self._open[0])
         report = Report(splat, match, line, preamble)
         report.resolve_header(self._resolve)
         report.cuts_in, report.mixed = cuts_in, mixed
+        report.after = death
         report.cause_lost = splat.inside or self._lacks_its_cause(splat, line, bool(preamble))
         self._open.append(report)
         self._preamble.clear()
@@ -314,6 +333,20 @@ class ConsoleParser:
     def _finish(self, report: Report) -> None:
         if report in self._open:
             self._open.remove(report)
+        self._hand_out(self._settled(report))
+
+    def _settled(self, report: Report) -> Report:
+        """Return the death that a report is only a part of, else the report: then the death before it is handed out."""
+        death, report.after = report.after, None
+        if death is None:
+            return report
+        if report.comes_of_dying:
+            death.absorb(report)
+            return death
+        self._hand_out(death)
+        return report
+
+    def _hand_out(self, report: Report) -> None:
         if not report.is_believed():
             return
         finding = report.finding(report.is_cut)

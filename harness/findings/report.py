@@ -13,10 +13,11 @@ from harness.findings.frames import (
     Resolve,
     bare_name,
     entries,
-    is_entry_code,
     is_entry_line,
     is_plumbing,
+    is_printing,
     is_program_counter,
+    is_root,
     is_shared_helper,
     key_function,
     program_counter,
@@ -69,13 +70,16 @@ _TASK = re.compile(r"(?:WARNING: )?(?:CPU: \d{1,5} )?(?:UID: \d{1,10} )?P(?:ID|i
 _DROPPED = re.compile(r"\*\* \d{1,9} printk messages dropped")
 _BACKWARDS = 1.0
 """Seconds by which lines of one report may be out of order: CPUs stamp their lines before they have the console."""
+_EXITS = re.compile(r"do_exit|make_task_dead|do_group_exit")
+_KILLS = re.compile(r"oops_end|_*die(?:_nmi)?|rewind_stack_\w+|make_task_dead|no_context")
 _LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
+_LAST_USER = re.compile(r"Last user: ")
 _LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
 _INTERRUPT_ENDS = re.compile(r"</IRQ>|<EOI>|</NMI>|<EOE>|<<EOE>>")
 _DIE_COUNT = re.compile(r"\[#\d{1,4}\]")
 _VARIABLE = re.compile(
     r"\b(?:0x)?[0-9a-f]{8,16}\b|\b0x[0-9a-f]+|\(\d+,\d+\)|exitcode=\S*|\[[\d#]+\]|"
-    r"(?<![A-Za-z_])-?\d+\b|\bCPU#?|'[^']{0,80}'|\{[^}]{0,80}\}|\([^)]{0,80}\)|[!.,;]+(?= |$)"
+    r"(?<![A-Za-z_])-?\d+\b|\bCPU ?#?\d+|'[^']{0,80}'|\{[^}]{0,80}\}|\([^)]{0,80}\)|[!.,;]+(?= |$)"
 )
 
 
@@ -120,6 +124,8 @@ class Report:
         """It began while another one was not at its end, on a console that does not tell their lines apart."""
         self.mixed = False
         """It holds lines of another report."""
+        self.after: Report | None = None
+        """The death that was open when it began, and of which it may be a part."""
         self.torn = "lost" in match.groupdict() and match.start("lost") >= 0
         """Something in it shows that lines are missing or another's: lost bytes, a jump back in time, a second task."""
         self.time: float | None = None
@@ -285,8 +291,8 @@ class Report:
                 self.address_seen = True
                 self.nameless = self.nameless or self.in_trace
                 continue
-            self.rooted = self.rooted or is_entry_code(frame.function)
-            if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
+            self.rooted = self.rooted or is_root(frame.function)
+            if not self.in_other_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
                 self.named = self.named or frame.trusted
             if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
@@ -296,6 +302,9 @@ class Report:
                 self.mixed = self.mixed or (self.cuts_in and self._has_one_trace)
 
     def _take_lock(self, message: str, resolve: Resolve | None) -> bool:
+        if _LAST_USER.match(message) is not None and "slab" in self.splat.kind:
+            self.places += [("user", frame) for frame in entries(message, resolve) if frame][:1]
+            return True
         if (last := _LAST_FUNCTION.match(message)) is not None:
             self.places.append(("lock", Frame(bare_name(last[1]), True)))
             return True
@@ -334,6 +343,24 @@ class Report:
         if self.severity is Severity.WARNING:
             self.severity = splat.severity
         self.fields |= {name: value for name, value in match.groupdict().items() if value}
+
+    @property
+    def comes_of_dying(self) -> bool:
+        """Whether it was met on the way of an oops itself: in the exit of the task that it killed, or in its dump."""
+        trace = [frame.function for where, frame in self.places if where in ("trace", "loose")]
+        dying = next((index for index, function in enumerate(trace) if _EXITS.fullmatch(function)), None)
+        if dying is not None and any(_KILLS.fullmatch(function) for function in trace[dying + 1 :]):
+            return True
+        counter = next((frame.function for where, frame in self.places if where == "pc"), None)
+        return self.dies and counter is not None and is_printing(counter)
+
+    def absorb(self, consequence: Report) -> None:
+        """Take a report that only follows from this one."""
+        self.joined |= {consequence.splat.kind, *consequence.joined}
+        for line in consequence.lines:
+            self._keep(line)
+        self.last_line = max(self.last_line, consequence.last_line)
+        self.panicked = self.panicked or consequence.panicked
 
     def cut_before(self, number: int) -> None:
         """Give up the lines from ``number`` on: they turned out to be the preamble of another report."""
@@ -391,7 +418,7 @@ class Report:
         yield from self._trusted(("trace",)) or self._trusted(("loose",))
         if key is Key.TRACE:
             # no trace at all: where the CPU was is better than nothing
-            yield from [frame.function for where, frame in self.places if where == "pc"]
+            yield from [frame.function for where, frame in self.places if where in ("pc", "user")]
 
     def _interrupted(self) -> Iterator[str]:
         first_counter = next((index for index, (where, _) in enumerate(self.places) if where == "pc"), None)
@@ -406,7 +433,7 @@ class Report:
 
     @property
     def _has_trace(self) -> bool:
-        return self.trace_seen or any(where in ("trace", "loose") for where, _ in self.places)
+        return self.trace_seen or any(where in ("trace", "loose", "user") for where, _ in self.places)
 
     def is_believed(self) -> bool:
         return self.trace_seen or not self.splat.confirm
@@ -429,13 +456,13 @@ class Report:
         if self.rooted or (function is None and self.nameless):
             return False
         if function is None or is_shared_helper(function):
-            return True
+            return not self.rooted
         seen = {where for where, frame in self.places if frame.trusted}
         if key is Key.INSTRUCTION:
             return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
         if key is Key.INTERRUPTED:
             return "pc" not in seen and self.interrupt_end is None
-        return not seen & {"loose", "lock" if key is Key.LOCK else "trace"}
+        return not seen & {"loose", "user", "lock" if key is Key.LOCK else "trace"}
 
     def finding(self, cut: bool = False) -> Finding:
         """Return what was found. ``cut``: the console, or another report, went on before this one was at its end."""
@@ -455,10 +482,10 @@ class Report:
         elif splat.key is Key.INSTRUCTION and "file" in self.fields:
             title = f"{title} at {_source_file(self.fields['file'])}"
         has_trace = self._has_trace
-        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.address_seen):
-            # The trace was cut before it came to a function that could name the report. What the header or the
-            # instruction pointer named still holds.
-            has_trace = function is not None and not is_shared_helper(function)
+        if splat.needs_trace and has_trace and not (self.named or self.rooted or self.ended or self.address_seen):
+            # The trace was cut before it came out of the report's own code. What the header or the instruction
+            # pointer named still holds.
+            has_trace = function is not None
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)

@@ -62,4 +62,4 @@ def _skips(longer: list[str], shorter: list[str]) -> bool:
         if function not in rest:
             break
         met += 1
-    return met >= FRAMES - 1
+    return met >= FRAMES - 1 and not set(shorter[met:]) & set(longer)

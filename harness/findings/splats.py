@@ -17,6 +17,7 @@ from harness.findings.kinds import corruption, deaths, debuggers, locking, memor
 from harness.findings.splat import Key, Splat
 
 __all__ = [
+    "AFTER_DEATH",
     "BY_KIND",
     "CLOSES_ALL",
     "DEATHS",
@@ -58,6 +59,9 @@ class PanicAfter:
 
 DEATHS = frozenset(splat.kind for splat in SPLATS if splat.is_death)
 
+AFTER_DEATH = DEATHS | {"atomic-schedule", "atomic-sleep", "invalid-wait-context", "warning"}
+"""Reports that the dying of a task can bring: it exits with what it held, or the dump itself meets the bad stack."""
+
 PANICS_AFTER: tuple[PanicAfter, ...] = (
     PanicAfter(
         re.compile(r"Fatal exception|Aiee, killing interrupt handler|Fatal trap|panic_on_oops"),
@@ -87,7 +91,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
         "nmi_watchdog=panic",
     ),
     PanicAfter(
-        re.compile(r"machine check|Fatal [Mm]achine"), frozenset({"machine-check"}), "an uncorrected machine check"
+        re.compile(r"[Mm]achine check|Fatal [Mm]achine|CPU context corrupt|Unable to continue$"),
+        frozenset({"machine-check"}),
+        "an uncorrected machine check",
     ),
     PanicAfter(re.compile(r"bad_page|Bad page"), frozenset({"bad-page-state", "bad-page-map"}), "vendor trees"),
 )
@@ -120,7 +126,13 @@ PREAMBLES: tuple[Preamble, ...] = (
         "the rule above lockdep's and KASAN's headers; on i386 2.6 also the end of any trace",
     ),
     Preamble(
-        re.compile(r"page: ?(?:[0-9a-f]{8,16} |refcount:|\(ptrval\) )"),
+        re.compile(r"(?:vma|mm) (?:[0-9a-f]{8,16}|\(_{0,8}ptrval_{0,8}\)) (?:start|mmap) "),
+        (b"vma ", b"mm "),
+        40,
+        "dump_vma() and dump_mm() of VM_BUG_ON_VMA() and VM_BUG_ON_MM() (3.18 on)",
+    ),
+    Preamble(
+        re.compile(r"page: ?(?:[0-9a-f]{8,16} |refcount:|\(_{0,8}ptrval_{0,8}\) )"),
         (b"page:",),
         40,
         "dump_page() of VM_BUG_ON_PAGE(), with page_owner's traces below it (3.14 on); other reports dump pages too",

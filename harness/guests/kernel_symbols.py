@@ -58,6 +58,7 @@ class KernelSymbols:
         self._names = names
         self._all = tuple(symbols)  # (address, size, name's offset, type)
         self._functions: tuple[list[int], list[tuple[int, int, int, int]]] | None = None
+        self._by_name: dict[str, list[int]] | None = None
 
     def find(self, name: str) -> Symbol | None:
         """The symbol of that name. A linker lets one name end in another's text, so every place is looked at."""
@@ -77,6 +78,21 @@ class KernelSymbols:
 
     def place_of(self, address: int) -> tuple[str, int] | None:
         """(function, offset in it); None outside of the kernel's code."""
+        addresses, code = self._code()
+        index = bisect.bisect_right(addresses, address) - 1
+        if index < 0:
+            return None
+        # Several names can be one address: that of a function is meant, not a mark between them.
+        same = [one for one in code[max(0, index - 8) : index + 1] if one[0] == code[index][0]]
+        best = next((one for one in same if one[3] == _STT_FUNC), same[-1])
+        offset = address - best[0]
+        if offset >= (best[1] or MAX_UNSIZED):
+            return None
+        name = self._name(best[2])
+        return (name, offset) if name else None
+
+    def _code(self) -> tuple[list[int], list[tuple[int, int, int, int]]]:
+        """Functions by address, with their addresses apart."""
         if self._functions is None:
             ends = [self.find(name) for name in ("_text", "_etext", "_sinittext", "_einittext", "_end")]
             low = ends[0].address if ends[0] else 1
@@ -89,18 +105,26 @@ class KernelSymbols:
                 or (one[3] == _STT_NOTYPE and (low <= one[0] < text or init <= one[0] < init_end))
             )
             self._functions = [one[0] for one in code], code
-        addresses, code = self._functions
-        index = bisect.bisect_right(addresses, address) - 1
-        if index < 0:
-            return None
-        # Several names can be one address: that of a function is meant, not a mark between them.
-        same = [one for one in code[max(0, index - 8) : index + 1] if one[0] == code[index][0]]
-        best = next((one for one in same if one[3] == _STT_FUNC), same[-1])
-        offset = address - best[0]
-        if offset >= (best[1] or MAX_UNSIZED):
-            return None
-        name = self._name(best[2])
-        return (name, offset) if name else None
+        return self._functions
+
+    def starts(self, name: str, size: int | None = None) -> tuple[int, ...]:
+        """Addresses of the functions of that name: static ones of several files can share it. With ``size``, the bytes
+        to the next function as kernels print them ("name+0x10/0x60"), only of those that have it, if any has."""
+        addresses, code = self._code()
+        if self._by_name is None:
+            self._by_name = {}
+            for index, one in enumerate(code):
+                self._by_name.setdefault(self._name(one[2]), []).append(index)
+        found = self._by_name.get(name, [])
+        if size is not None and len({addresses[index] for index in found}) > 1:
+            found = [index for index in found if self._reach(index) == size]
+        return tuple(sorted({addresses[index] for index in found}))
+
+    def _reach(self, index: int) -> int:
+        """Bytes from a function to the next name, which is how kallsyms counts."""
+        addresses, code = self._code()
+        after = bisect.bisect_right(addresses, addresses[index])
+        return addresses[after] - addresses[index] if after < len(addresses) else code[index][1]
 
     def _name(self, offset: int) -> str:
         end = self._names.find(b"\0", offset, offset + MAX_NAME)

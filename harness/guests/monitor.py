@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from harness.guests.socket_path import ShortPath
 
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
@@ -55,7 +56,7 @@ class Monitor:
         self._loop = asyncio.new_event_loop()
         self._client: QMPClient | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._folder: int | None = None
+        self._short: ShortPath | None = None
         self.connected = False
 
     def __enter__(self) -> Monitor:
@@ -82,11 +83,10 @@ class Monitor:
             return
         from qemu.qmp import QMPClient
 
-        # The path may be longer than a socket address holds; the descriptor's name in /proc is short.
-        if self._folder is None:
-            self._folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        if self._short is None:
+            self._short = ShortPath(self.path)
         self._client = QMPClient("harness")
-        connecting = self._client.connect(f"/proc/self/fd/{self._folder}/{self.path.name}")
+        connecting = self._client.connect(self._short.name)
         self._connecting = self._loop.create_task(connecting)
 
     def _look(self) -> None:
@@ -180,8 +180,8 @@ class Monitor:
         with contextlib.suppress(Exception):
             self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
         self._loop.close()
-        if self._folder is not None:
-            os.close(self._folder)
+        if self._short is not None:
+            self._short.close()
 
 
 def cpu_states(registers: str) -> tuple[CpuState, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import time
@@ -15,7 +14,9 @@ from pathlib import Path
 from harness.guests.kernel_log import LogUnreadable, Memory, Read, recover_log
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
 from harness.guests.monitor import CpuState, Monitor, QemuStuck
+from harness.guests.socket_path import ShortPath
 from harness.model.guest import CpuPlace
+from harness.model.plain_text import clean
 
 # Blocked tasks, this CPU's registers, all CPUs, all tasks. A key that a kernel does not know yet (w before 2.6.18, l
 # before 2.6.25) is answered with the list of those it does.
@@ -39,7 +40,8 @@ def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: 
         raise QemuStuck(f"QEMU's own state is {status!r}")
     with socket.socket(socket.AF_UNIX) as serial:
         serial.settimeout(2.0)
-        _connect(serial, console_socket)
+        with ShortPath(console_socket) as name:
+            serial.connect(name)
         serial.setblocking(False)
         for key in SYSRQ_KEYS:
             monitor.send_break("console")
@@ -52,15 +54,6 @@ def dump_by_sysrq(monitor: Monitor, console_socket: Path, seconds: float, look: 
                     serial.recv(1 << 16)  # what nobody reads would block the guest's port
                 look()
                 monitor.wait(0.05)
-
-
-def _connect(sock: socket.socket, path: Path) -> None:
-    # The path may be longer than a socket address holds; the descriptor's name in /proc is short.
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sock.connect(f"/proc/self/fd/{handle}/{path.name}")
-    finally:
-        os.close(handle)
 
 
 def where_cpus_stand(monitor: Monitor) -> tuple[CpuState, ...]:
@@ -128,7 +121,7 @@ def last_words(log: bytes) -> str:
     own = _SYSRQ.split(log, maxsplit=1)[0]
     lines = [_STAMP.sub("", line.decode("ascii", "replace")).strip() for line in own.split(b"\n")]
     last = next((line for line in reversed(lines) if line), "")
-    return f', the last: "{"".join(c if c.isprintable() else "?" for c in last[:MAX_LAST_WORDS])}"' if last else ""
+    return f', the last: "{clean(last, MAX_LAST_WORDS)}"' if last else ""
 
 
 def _places(cpus: Sequence[CpuState], symbols: KernelSymbols | None) -> list[str]:

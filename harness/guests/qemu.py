@@ -5,9 +5,7 @@ The only place that starts QEMU.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import os
 import shlex
 import shutil
 import signal
@@ -15,10 +13,10 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from harness.config.child_process import dies_with_this_process
 from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
 from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
 from harness.model.era import Era, RootKind
@@ -31,7 +29,6 @@ DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.1
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +120,6 @@ def qemu_version(qemu: str) -> str:
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
-def _die_with(parent: int) -> None:
-    # A killed harness must not leave guests behind; nor one that was killed before this line.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 class _Tail:
     """New bytes of a file that QEMU appends to."""
 
@@ -178,7 +168,7 @@ def run_guest(
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - one prctl(2) call, no lock is taken
+                preexec_fn=dies_with_this_process(signal.SIGKILL),  # noqa: PLW1509 - it takes no lock
                 start_new_session=True,
             )
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.intake.diff_text import FileDiff, Where, outside_hunks
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 
 NO_FILE = "/dev/null"
 MAX_PATH = 4096  # PATH_MAX
@@ -92,7 +93,7 @@ def _mode_refusal(text: str) -> str | None:
 
 
 def _shown(path: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in path[:120])
+    return clean(path, 120)
 
 
 def _header_refusal(line: str) -> str | None:

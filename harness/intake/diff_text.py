@@ -14,6 +14,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 
 MAX_HUNKS = 65_536  # per diff; the largest tree-wide conversions stay below
 REMEDY = "take the patch from an undamaged source, or mend it: harness series repair"
@@ -245,6 +246,5 @@ def count_changes(lines: Sequence[str], first: int, where: Where) -> tuple[int, 
         parsed = PatchSet(feed(), metadata_only=True)
     except (UnidiffParseError, ValueError, AssertionError, IndexError, AttributeError) as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        text = "".join(c if c.isprintable() else "?" for c in reason)
-        raise MalformedDiff(f"malformed diff: {text}", where=where(at), remedy=REMEDY) from None
+        raise MalformedDiff(f"malformed diff: {clean(reason)}", where=where(at), remedy=REMEDY) from None
     return parsed.added, parsed.removed

@@ -18,7 +18,8 @@ class Toolchain:
     programs that kernels are built with ("gcc", "clang", "make", "perl", "binutils"); ``harness toolchain verify``
     checks them, and compiles ``probes`` (names of harness.toolchains.probes). ``pull_only``: no mirror carries the
     suite any more, ``pull`` is the only way. ``apt_options`` are NAME=VALUE settings for a base image's apt. ``note``
-    is what a user should know before relying on it.
+    is what a user should know before relying on it. ``debug_flags`` make its compiler tell of lines and inlined
+    functions, in DWARF, without changing the code ("": it is not asked to).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Toolchain:
     pull_only: bool = False
     apt_options: tuple[str, ...] = ()
     note: str = ""
+    debug_flags: str = ""
     where: str = ""
 
     @property

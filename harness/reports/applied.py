@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.model.plain_text import clean
 from harness.model.tree import Applied, FixupState, PatchState
-from harness.reports.wording import Mark, applied_mark, clean
+from harness.reports.wording import Mark, applied_mark
 
 
 @dataclass(frozen=True, slots=True)

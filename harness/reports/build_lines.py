@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.model.build_message import BroughtMessage, BuildMessage
-from harness.reports.wording import Mark, Tone, clean
+from harness.model.plain_text import clean
+from harness.reports.wording import Mark, Tone
 from harness.results.summary import KernelSummary, TreeSummary
 
 Key = tuple[tuple[str, str, str, str], int, int]

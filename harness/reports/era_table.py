@@ -11,8 +11,9 @@ from rich.console import Group
 from rich.text import Text
 
 from harness.model.era_check import EraRow, EraState
+from harness.model.plain_text import clean
 from harness.reports.tables import listing
-from harness.reports.wording import clean, duration
+from harness.reports.wording import duration
 
 HEADERS = ("tree", "compiler", "image", "fix-ups", "build", "boot", "boots", "CPUs", "nodes", "areas")
 

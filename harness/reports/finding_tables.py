@@ -17,10 +17,11 @@ from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.model.finding import Effect, Finding
 from harness.model.noise import NoiseEntry
 from harness.model.observation import HANG_TITLE
+from harness.model.plain_text import clean
 from harness.reports.folding import suppressed_words
 from harness.reports.run_json import noise_entry_object
 from harness.reports.tables import listing
-from harness.reports.wording import TONE_STYLES, clean, severity_mark
+from harness.reports.wording import TONE_STYLES, severity_mark
 from harness.results.finding_list import Moment, Sighting, TitleSummary
 
 _EFFECTS: Mapping[Effect, str] = {
@@ -105,7 +106,7 @@ def finding_page(
     parts: list[RenderableType] = [
         Text(clean(summary.title), style="bold"),
         Text(kind, style=TONE_STYLES[mark.tone]),
-        Text(f"in {summary.hits} of {summary.cells} cells of these trees and stressors{_torn_words(summary)}"),
+        Text(f"in {summary.hits} of {summary.cells} cells of these trees and stressors{_count_words(summary)}"),
         Text(f"first {day(summary.first.time)} in {clean(summary.first.run)}"),
         Text(f"last  {day(summary.last.time)} in {clean(summary.last.run)}"),
     ]
@@ -133,8 +134,8 @@ def finding_page(
     return Group(*parts)
 
 
-def _torn_words(summary: TitleSummary) -> str:
-    words = []
+def _count_words(summary: TitleSummary) -> str:
+    words = [f"{summary.reports} reports"] if summary.reports > summary.hits else []
     if summary.corrupted:
         words.append(f"{summary.corrupted} as a corrupted report only, which blames nobody")
     if summary.suppressed:
@@ -232,6 +233,7 @@ def summary_object(summary: TitleSummary) -> dict[str, Any]:
         "series": list(summary.series),
         "hits": summary.hits,
         "cells": summary.cells,
+        "reports": summary.reports,
         "baseline": {"hits": baseline[0], "cells": baseline[1]},
         "patched": {"hits": patched[0], "cells": patched[1]},
         "corrupted": summary.corrupted,

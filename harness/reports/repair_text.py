@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.intake.repair import Grade, Repair, RepairedHunk, RepairedLine
-from harness.reports.wording import clean
+from harness.model.plain_text import clean
 
 COLUMN = 56  # characters of each side of a hunk shown beside the tree
 MAX_SHOWN = 60  # lines of one hunk that are shown

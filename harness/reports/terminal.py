@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model.events import Event, Notice, Remaining, StepFinished, StepProgress, StepStarted
-from harness.reports.wording import TONE_STYLES, Tone, clean, duration
+from harness.model.plain_text import clean
+from harness.reports.wording import TONE_STYLES, Tone, duration
 
 PROGRESS_SECONDS = 30.0
 """A plain listener tells the progress of one step at most this often."""

@@ -1,9 +1,8 @@
-"""How values are worded for readers: text from outside made harmless, durations, outcomes and verdicts as words."""
+"""How values are worded for readers: durations, sizes, outcomes and verdicts as words."""
 
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,42 +10,6 @@ from harness.model.cell import Outcome
 from harness.model.finding import Severity
 from harness.model.tree import Applied
 from harness.model.verdict import Rate, Verdict
-
-MAX_TEXT = 2000
-"""Characters shown of any one piece of text: a longer one is cut with a visible mark."""
-
-# A CSI sequence or a two-character escape. What follows an OSC's introduction stays as plain text on purpose: nothing
-# may be hidden by wrapping it into a window title.
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,16}[@-~]?|[ -/]{0,4}[0-~]?)?")
-_BLANK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-
-# Controls, bidirectional overrides and invisible characters, which make a reader see another text than there is; and
-# halves of surrogate pairs, which undecodable mail is kept as and which no UTF-8 file can hold.
-_FORBIDDEN = dict.fromkeys(
-    [
-        *range(0x20),
-        *range(0x7F, 0xA0),
-        0x061C,
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2070),
-        *range(0xD800, 0xE000),
-        0xFEFF,
-        0xFFFE,
-        0xFFFF,
-        *range(0xE0000, 0xE0080),
-    ],
-    "\ufffd",
-)
-
-
-def clean(text: str, limit: int = MAX_TEXT) -> str:
-    """One line of ``text`` without escapes, control and invisible characters, cut to ``limit`` with a mark."""
-    # Twice the limit is enough to look at: a text that is mostly escapes is cut all the same.
-    piece = _BLANK.sub(" ", _ESCAPE.sub("", text[: 2 * limit + 256])).translate(_FORBIDDEN)
-    if len(piece) <= limit and len(text) <= 2 * limit + 256:
-        return piece
-    return f"{piece[: limit - 1]}…"
 
 
 def duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from harness.findings.parser import findings_of, folded
 from harness.findings.silent_death import silent_death
+from harness.findings.source_places import source_places
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
@@ -30,6 +32,7 @@ from harness.verdicts.cell_rules import NO_RULES, SILENTLY, CellRules, Circumsta
 BOOT_SECONDS = 180.0
 SLOWNESS = 4.0
 SILENCE_SECONDS = 75.0
+SOURCE_SECONDS = 10.0  # processor time for the source of all findings of a cell: two, cold, of a 6.1
 _PIECE = 1 << 18
 
 
@@ -89,7 +92,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     reported = folded(findings_of(_pieces(result.console_path), names))
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
-    findings = (*reported, *own_findings(task.cell.stressor, report))
+    findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
     proof = judge(task.stressor, report) if report.after else None
     ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
@@ -135,6 +138,17 @@ def _function_at(vmlinux: Path | None, address: int) -> str | None:
         return read_symbols(vmlinux).function_at(address) if vmlinux is not None else None
     except (OSError, ValueError):
         return None
+
+
+def with_source(findings: tuple[Finding, ...], vmlinux: Path | None) -> tuple[Finding, ...]:
+    """The findings with their traces in the source, as far as the vmlinux tells in SOURCE_SECONDS; never an error."""
+    if vmlinux is None or not findings:
+        return findings
+    places = source_places(vmlinux, read_symbols)
+    until = time.thread_time() + SOURCE_SECONDS
+    found = tuple(replace(one, source=places.frames(one, until - time.thread_time())) for one in findings)
+    places.let_go()
+    return found
 
 
 def with_kernel_log(console: tuple[Finding, ...], log: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.model.errors import UserError
 from harness.model.observation import Observation
 from harness.model.verdict import Rate, TitleVerdict
+from harness.reports.folding import suppressed_counts, suppressed_words
 from harness.results.comparison import Column, Comparison, TitleRow
 from harness.results.store import CellRow, RunRow, Store
 from harness.runs.summary import observations
@@ -58,6 +59,7 @@ def compare_runs(store: Store, first: RunRow, second: RunRow) -> Comparison:
         *(f"{kernel} does not build any more" for kernel in broken),
         *(f"{kernel} is not in the second run" for kernel in gone),
         *_notes(first, second),
+        *_suppressed(store, (first.id, second.id)),
     )
     seen = (*before, *after)
     heading = f"{first.id} and {second.id}"
@@ -73,6 +75,16 @@ def _newly_broken(store: Store, first: RunRow, second: RunRow) -> tuple[str, ...
     good = {(k.tree, k.patches) for k in store.kernels(first.id) if k.state != "failed"}
     failed = [k for k in store.kernels(second.id) if k.state == "failed" and (k.tree, k.patches) in good]
     return tuple(f"{k.tree} + {k.patches}" for k in failed)
+
+
+def _suppressed(store: Store, runs: Iterable[str]) -> tuple[str, ...]:
+    """What known noise took out of each run, a line each; none for one without any."""
+    lines = []
+    for run in dict.fromkeys(runs):
+        results = [cell.result for cell in store.run_cells(run) if cell.result is not None]
+        counts = suppressed_counts(finding for result in results for finding in result.findings)
+        lines += [f"{run}: {suppressed_words(counts)}"] if counts else []
+    return tuple(lines)
 
 
 def _notes(first: RunRow, second: RunRow) -> tuple[str, ...]:
@@ -116,7 +128,8 @@ def compare_trees(store: Store, series: str) -> Comparison:
     code = 1 if worse else (4 if 4 in codes.values() or not codes else 0)
     words = {1: f"worse than the baseline on {', '.join(worse)}", 4: "not enough evidence", 0: "worse on no tree"}
     heading = f"{series} on {', '.join(trees)}"
-    return Comparison(heading, _columns(seen), _rows(seen), tuple(verdicts), code, words[code])
+    notes = _suppressed(store, (kernel.run for kernel in seen))
+    return Comparison(heading, _columns(seen), _rows(seen), tuple(verdicts), code, words[code], notes=notes)
 
 
 def _kernels(store: Store, run: RunRow) -> list[_Seen]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from harness.model.plain_text import clean
+
 MAX_BYTES = 16 * 1024 * 1024
 _COUNTER = re.compile(r"^# counter-(before|after) ([A-Za-z0-9_.]{1,64}) (-?\d{1,20})$")
 _PAIR = re.compile(r"([A-Za-z0-9_.]{1,64})=(-?\d{1,20})(?=\s|$)")
@@ -53,7 +55,7 @@ def parse_report(data: bytes, stressor: str) -> StressorReport:
         elif line.startswith("# harness: user-space"):
             user_space = True
         elif line.startswith("# guest: "):
-            guest = "".join(c for c in line.removeprefix("# guest: ") if c.isprintable())[:300]
+            guest = clean(line.removeprefix("# guest: "), 300)
         elif line.startswith("# areas: "):
             areas.update(_AREA.findall(line))
         elif line.startswith(f"# digest {stressor} "):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import json
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.config.child_process import dies_with_this_process
 from harness.config.package_mirror import MirrorEntry, host_release, machine_mirror
 from harness.model.era import Image, Toolchain
 from harness.model.errors import InfrastructureError
@@ -30,7 +30,6 @@ from harness.toolchains.engine import DockerEngine
 RECIPE = 1
 REGISTRY_SECONDS = 3.0  # name lookup and connection together
 MAKE_SECONDS = 3600.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 Report = Callable[[str], None]
 
 # ccache's folder first: its links of the compilers' names make every kernel build use it.
@@ -359,7 +358,7 @@ def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
             stderr=output,
             env=environment,
             start_new_session=True,  # an interrupt reaches this process only, which then stops it in its own way
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl(2) call, no lock is taken in it
+            preexec_fn=dies_with_this_process(signal.SIGTERM),  # noqa: PLW1509 - it takes no lock
         )
         try:
             return process.wait(MAKE_SECONDS)
@@ -368,11 +367,6 @@ def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
         finally:
             if process.poll() is None:
                 _stop_group(process)
-
-
-def _end_with_parent() -> None:
-    # A killed harness must not leave one behind that writes where the next harness does.
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop_group(process: subprocess.Popen[bytes]) -> None:

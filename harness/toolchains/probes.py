@@ -14,6 +14,7 @@ from harness.config.yaml_file import nearest
 from harness.model.container import ContainerRequest, ContainerRunner
 from harness.model.era import Image, Toolchain
 from harness.model.errors import InfrastructureError, UserError
+from harness.model.plain_text import clean
 from harness.model.version import KernelVersion
 from harness.toolchains.images import crash
 
@@ -284,14 +285,10 @@ def _probe_result(name: str, section: tuple[int, str] | None) -> ProbeResult:
 
 def _complaint(output: str) -> str:
     """The line of a compiler's output that a person would point at."""
-    lines = [" ".join(_printable(line).split()) for line in output.splitlines()]
+    lines = [" ".join(clean(line).split()) for line in output.splitlines()]
     lines = [line for line in lines if line and not line.startswith(_MARK)]
     told = [line for line in lines if re.search(r"\berror\b|[Ee]rror:|not found|cannot|[Uu]nrecognized", line)]
     return (told or lines[-1:] or [""])[0][:_MAX_LINE]
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _found(output: str) -> KernelVersion | None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.model.cell import Cell, CellResult, Outcome, Proof
+from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import KERNEL_LOG, Finding, Severity, SourceFrame
+from harness.model.finding import KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.tree import Applied, PatchState
-from harness.results.store import SCHEMA_VERSION, CellRow, KernelRow, RunRow, Store, TreeRow
+from harness.results.store import SCHEMA_VERSION, CellContext, CellRow, KernelRow, RunRow, Store, TreeRow
 
 FINDING = Finding(
     "warning", "WARNING in x", "x", Severity.WARNING, 3, 9, ("a", "b"), True, ("x", "y"), "console",
@@ -95,6 +95,48 @@ def test_a_store_of_before_a_column_came_gets_it(tmp_path: Path) -> None:
     assert opened(tmp_path / "results").cell(kept.key) == kept
 
 
+def test_effects_and_endings_of_a_store_of_before_they_were_kept(tmp_path: Path) -> None:
+    notice = replace(FINDING, severity=Severity.NOTICE, effect=Effect.SHOW, noise="")
+    store = opened(tmp_path / "results")
+    ran = replace(result(cell(), tmp_path / "guest", (FINDING, notice)), ending=Ending(Outcome.PASS, "work +9"))
+    kept = store.put_cell(cell(), ran, 5.0)
+    assert opened(tmp_path / "results").cell(kept.key) == kept
+    with sqlite3.connect(tmp_path / "results" / "harness.sqlite") as connection:
+        connection.execute("ALTER TABLE findings DROP COLUMN effect")
+        connection.execute("ALTER TABLE cells DROP COLUMN ending")
+        connection.execute("DROP INDEX ix_run_cells_cell")
+    assert opened(tmp_path / "results").cell(kept.key) == replace(kept, ending=None)
+    with sqlite3.connect(tmp_path / "results" / "harness.sqlite") as connection:
+        assert connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'ix_run_cells_cell'").fetchall() == [(1,)]
+
+
+def test_what_is_read_back_is_interpreted_where_it_stands(tmp_path: Path) -> None:
+    seen: list[CellContext] = []
+
+    def interpret(ran: CellResult, context: CellContext) -> CellResult:
+        seen.append(context)
+        return replace(ran, outcome=Outcome.PASS, reason="today")
+
+    opened(tmp_path).put_cell(cell(), result(cell(), tmp_path / "guest", (FINDING,)), 5.0)
+    store = Store(f"sqlite:///{tmp_path / 'harness.sqlite'}", tmp_path, interpret)
+    row = CellRow("other", 1, "migration", 1, 0, cell().key, Outcome.FINDING, "then", False, {0: (2, "mm/x.c:7")})
+    failed = replace(row, stressor="memcg", outcome=Outcome.HARNESS_FAILURE, reason="QEMU")
+    for name, series in (("a", "demo"), ("b", "/some/where")):
+        store.start_run(run_row(name, arguments={"series": series}, started=float(ord(name))))
+    for one in (row, failed):
+        store.put_run_cell("a", one)
+    memcg, migration = store.run_cells("a")
+    assert (migration.outcome, migration.reason) == (Outcome.PASS, "today")
+    assert (memcg.outcome, memcg.reason, memcg.result) == (Outcome.HARNESS_FAILURE, "QEMU", None)
+    assert seen == [CellContext("demo", "other", "migration", "tcg", frozenset({0}))]
+    store.put_run_cell("b", replace(row, own_lines={}))
+    assert store.find_cell(cell().key[:9]).reason == "today"
+    assert seen[-1] == CellContext("/some/where", "other", "migration", "tcg"), "as in the newest run"
+    assert store.series_of(cell().key) == "/some/where"
+    assert store.cell(cell().key) is not None
+    assert seen[-1] == CellContext("", "tree", "migration", "tcg"), "in no run"
+
+
 def test_a_cell_and_its_artefacts(tmp_path: Path) -> None:
     store = opened(tmp_path / "results")
     kept = store.put_cell(cell(), result(cell(), tmp_path / "guest", (FINDING,)), 5.0)
@@ -130,17 +172,25 @@ def test_a_run_and_its_parts(tmp_path: Path) -> None:
     store.put_tree(name, TreeRow("tree", False, "why"))
     store.put_tree(name, TreeRow("tree", True, "", "t", "s", "n"))
     assert store.trees(name) == [TreeRow("tree", True, "", "t", "s", "n")]
-    kernel = KernelRow("tree", 1, "s", "k", "d", "built", "", 2.0, True, "i", "docker")
+    kernel = KernelRow("tree", 1, "s", "k", "d", "built", "", 2.0, True, "i", "docker", "7a")
     store.put_kernel(name, kernel)
     assert store.kernels(name) == [kernel]
     assert store.usual_build_seconds("tree", True) == 2.0
     assert store.usual_build_seconds("tree", False) is None
     kept = store.put_cell(cell(), result(cell(), tmp_path / "guest", (FINDING,)), 5.0)
-    row = CellRow("tree", 1, "migration", 1, 0, cell().key, Outcome.FINDING, "why", False, {0: (2, "mm/x.c:7")})
+    touched = {0: {1: FrameTouch((1, 2), False), 3: FrameTouch((2,), True)}}
+    row = CellRow(
+        "tree", 1, "migration", 1, 0, cell().key, Outcome.FINDING, "why", False, {0: (2, "mm/x.c:7")}, None, touched
+    )
     blocked = CellRow("tree", 1, "memcg", 1, 0, "", Outcome.BLOCKED, "needs X", False, {})
     store.put_run_cell(name, row)
     store.put_run_cell(name, blocked)
     assert store.run_cells(name) == [blocked, replace(row, result=kept)]
+    assert store.newest_source(cell().key) == ("7a", touched)
+    store.put_run_cell(name, replace(row, patches=2, touched_frames={}))
+    store.put_kernel(name, replace(kernel, patches=2, tree_id="7b"))
+    assert store.newest_source(cell().key) == ("7b", {})
+    assert store.newest_source("0" * 64) == ("", {})
     assert store.usual_seconds("migration") == 1.5
 
 

@@ -81,14 +81,15 @@ def test_era_file(path: Path) -> None:
     ("era", "toolchain", "compiler"),
     [
         # Parts of build keys: what is in a cache is not found again when one changes.
-        ("v2.5", "gcc-3.4", "ccache gcc-3.4 -m32 -fno-unit-at-a-time -fno-builtin-sprintf"),
-        ("v2.6.9", "gcc-3.4", "ccache gcc-3.4 -m32"),
+        ("v2.5", "gcc-3.4", "ccache gcc-3.4 -m32 -fno-unit-at-a-time -fno-builtin-sprintf -g"),
+        ("v2.6.9", "gcc-3.4", "ccache gcc-3.4 -m32 -g"),
         # The compiler is the toolchain's, and is told what it knows.
-        ("v2.5", "gcc-3.3", "gcc"),
-        ("v2.5", "gcc-2.95", "gcc"),
-        ("v2.6.9", "gcc-3.3", "gcc"),
-        ("v2.6.9", "gcc-4.1", "gcc -m32"),
-        ("v2.6.9", "clang-14", "clang -m32"),
+        ("v2.5", "gcc-3.3", "gcc -gdwarf-2"),
+        ("v2.5", "gcc-2.95", "gcc -gdwarf-2"),
+        ("v2.6.9", "gcc-3.3", "gcc -gdwarf-2"),
+        ("v2.6.9", "gcc-4.1", "gcc -m32 -g"),
+        ("v2.6.9", "clang-14", "clang -m32 -g1"),
+        ("v6", "gcc-12", "gcc -g1"),
     ],
 )
 def test_the_compiler_of_an_era_is_its_toolchains(era: str, toolchain: str, compiler: str) -> None:

@@ -98,11 +98,12 @@ KINDS: tuple[Splat, ...] = (
         "atomic-schedule",
         "scheduling while atomic",
         Severity.ERROR,
-        starts(r"(?:BUG: |bad: )?scheduling while atomic|bad: schedule\(\) with irqs disabled"),
+        starts(r"(?:BUG: |bad: )?scheduling while atomic"),
         Key.TRACE,
         "2.5 'bad:', 2.6 without prefix, 2.6.18 on 'BUG:'",
         leads=(b"bad: schedul", b"scheduling while"),
         words=(b"BUG",),
+        names_itself=starts(r"cpu_idle\w*|do_idle"),
     ),
     Splat(
         "idle-schedule",

@@ -70,6 +70,7 @@ KINDS: tuple[Splat, ...] = (
         leads=(b"HARDWARE ERROR", b"MCE: The hardware"),
         words=(b"Machine Check", b"Machine check"),
         needs_trace=False,
+        continues=frozenset({"machine-check"}),
         patience=4,
     ),
     Splat(

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 
 from harness.intake.mail import REPAIR_HEADER
 from harness.intake.repair.grades import Grade, Repair
+from harness.model.plain_text import clean
 from harness.model.series import Patch
 
 NO_ADDRESS = "unknown@localhost"
@@ -33,7 +34,7 @@ def summary(repair: Repair, tree: str) -> Iterator[str]:
 
 
 def _header(name: str, value: str) -> str:
-    return f"{name}: {''.join(c if c.isprintable() else ' ' for c in value)[:MAX_HEADER]}"
+    return f"{name}: {clean(value, MAX_HEADER)}"
 
 
 def _with_address(author: str) -> str:

@@ -1,136 +1,47 @@
 
-/*
- * Planted by the harness's own tests: the boot word harness_plant=KIND makes the kernel fail in that way. What comes
- * of it is recorded, and is what the parser of consoles and the reader of guest RAM are tested with.
- *
- * setup-...  in the parser of boot words, before traps are set up
- * early-...  just before the serial console is registered (in 2.5, which cannot do that: in the parser)
- * boot-...   in the last initcall, in process 1
- * others     in a kernel thread, when user space is at work
- */
-#include <linux/version.h>
-#include <linux/init.h>
-#include <linux/kernel.h>
-#include <linux/sched.h>
-#include <linux/string.h>
-#include <linux/mm.h>
-#include <linux/preempt.h>
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(2, 6, 9)
-#include <linux/kthread.h>
-#include <asm/bug.h>
-#endif
-
-#define PLANTED __attribute__((__noinline__))
+/* Starts what the boot word asks for. */
 
 static char planted_kind[40];
-static volatile int planted_depth;
 
-static PLANTED void planted_triple_fault(void)
+static int planted_act_of(struct planted_kind *kinds, const char *name)
 {
-	/* An empty interrupt table: the first exception has no handler, nor has the one that follows from it. */
-	struct {
-		unsigned short limit;
-		unsigned long base;
-	} __attribute__((packed)) none = { 0, 0 };
-
-	__asm__ __volatile__("cli; lidt %0; int3" : : "m" (none));
+	for (; kinds->name; kinds++)
+		if (!strcmp(name, kinds->name)) {
+			kinds->fail();
+			return 1;
+		}
+	return 0;
 }
 
-static PLANTED void planted_hang(int interrupts)
+static PLANTED void planted_act(const char *name)
 {
-	preempt_disable();
-	if (!interrupts)
-		__asm__ __volatile__("cli");
-	for (;;)
-		planted_depth++;
-}
-
-static PLANTED void planted_null_call(void)
-{
-	void (*volatile nothing)(void) = 0;
-
-	nothing();
-	planted_depth++;
-}
-
-static PLANTED void planted_null_read(void)
-{
-	int *volatile nothing = 0;
-
-	planted_depth = nothing[4];
-}
-
-static PLANTED void planted_wild_write(void)
-{
-	int *volatile wild = (int *)((unsigned long)&planted_depth ^ (1UL << 29));
-
-	*wild = planted_depth;
-}
-
-static PLANTED void planted_divide(void)
-{
-	planted_depth = 1;
-	planted_depth = planted_depth / (planted_depth - 1);
-}
-
-static PLANTED void planted_bug(void)
-{
-	if (planted_depth >= 0)
-		BUG();
-	planted_depth++;
-}
-
-static PLANTED void planted_warn(void)
-{
-#ifdef WARN_ON
-	WARN_ON(planted_depth >= 0);
-#else
-	printk("planted: this kernel has no WARN_ON\n");
-#endif
-	planted_depth++;
-}
-
-static PLANTED void planted_panic(void)
-{
-	panic("planted for the harness");
-}
-
-static PLANTED void planted_sleep(void)
-{
-	preempt_disable();
-	set_current_state(TASK_INTERRUPTIBLE);
-	schedule_timeout(2);
-	preempt_enable();
-}
-
-static PLANTED void planted_act(const char *act)
-{
-	printk("planted: %s\n", act);
-	if (!strcmp(act, "triple-fault"))
-		planted_triple_fault();
-	else if (!strcmp(act, "hang"))
-		planted_hang(1);
-	else if (!strcmp(act, "hang-irqs-off"))
-		planted_hang(0);
-	else if (!strcmp(act, "null-call"))
-		planted_null_call();
-	else if (!strcmp(act, "null-read"))
-		planted_null_read();
-	else if (!strcmp(act, "wild-write"))
-		planted_wild_write();
-	else if (!strcmp(act, "divide"))
-		planted_divide();
-	else if (!strcmp(act, "bug"))
-		planted_bug();
-	else if (!strcmp(act, "warn"))
-		planted_warn();
-	else if (!strcmp(act, "panic"))
-		planted_panic();
-	else if (!strcmp(act, "sleep"))
-		planted_sleep();
-	else
+	printk("planted: %s\n", name);
+	if (!planted_act_of(planted_cpu_kinds, name) && !planted_act_of(planted_mm_kinds, name) &&
+	    !planted_act_of(planted_lock_kinds, name))
 		printk("planted: there is no such kind\n");
 	planted_depth++;
+}
+
+static struct timer_list planted_timer;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 15, 0)
+static void planted_expired(struct timer_list *unused)
+#else
+static void planted_expired(unsigned long unused)
+#endif
+{
+	planted_act(planted_kind + 6);
+}
+
+static void planted_start_timer(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 15, 0)
+	timer_setup(&planted_timer, planted_expired, 0);
+#else
+	init_timer(&planted_timer);
+	planted_timer.function = planted_expired;
+#endif
+	mod_timer(&planted_timer, jiffies + HZ / 2);
 }
 
 static int planted_thread(void *unused)
@@ -138,13 +49,18 @@ static int planted_thread(void *unused)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(2, 6, 9)
 	strcpy(current->comm, "planted");
 #endif
-	set_current_state(TASK_INTERRUPTIBLE);
-	schedule_timeout(2 * HZ);
-	planted_act(planted_kind);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		schedule_timeout(3600 * HZ);
-	}
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(2, 6, 9)
+	/* Until then the kernel's own text can be written. */
+	while (system_state != SYSTEM_RUNNING)
+		planted_pause(HZ / 10);
+#endif
+	planted_pause(HZ);
+	if (strncmp(planted_kind, "timer-", 6))
+		planted_act(planted_kind);
+	else
+		planted_start_timer();
+	for (;;)
+		planted_pause(3600 * HZ);
 	return 0;
 }
 
@@ -177,6 +93,14 @@ console_initcall(planted_early);
 static int __init planted_setup(char *kind)
 {
 	strncpy(planted_kind, kind, sizeof(planted_kind) - 1);
+#ifdef CONFIG_DETECT_HUNG_TASK
+	if (!strncmp(planted_kind, "blocked", 7)) {
+		extern unsigned long sysctl_hung_task_timeout_secs;
+
+		/* Before the watchdog first sleeps that long. */
+		sysctl_hung_task_timeout_secs = 10;
+	}
+#endif
 	if (!strncmp(planted_kind, "setup-", 6))
 		planted_act(planted_kind + 6);
 #ifndef console_initcall
