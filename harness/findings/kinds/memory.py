@@ -99,7 +99,9 @@ KINDS: tuple[Splat, ...] = (
         leads=(
             b"slab error in",
             b"Slab corruption",
-            b"slab: ",
+            b"slab: double",
+            b"slab: Internal",
+            b"slab: cache ",
             b"Double free",
             b"double free det",
             b"*** SLUB",
