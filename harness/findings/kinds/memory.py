@@ -113,6 +113,19 @@ KINDS: tuple[Splat, ...] = (
         "slab-corruption",
         "slab corruption",
         Severity.ERROR,
+        starts(
+            r"kmem_cache_destroy \S{1,80}: Slab cache still has objects|"
+            r"SLUB \S{1,80}: \S{1,40} called for cache that still has objects|kmem_cache_destroy: Can't free all objects"
+        ),
+        Key.TRACE,
+        "a line with a trace up to 5.1x, without one in 2.5, the message of a WARN after: who destroys the cache is meant",
+        words=(b"still has objects", b"Can't free all objects"),
+        needs_trace=False,
+    ),
+    Splat(
+        "slab-corruption",
+        "slab corruption",
+        Severity.ERROR,
         starts(r"kfree(?:_debugcheck)?: (?:bad|out of range) ptr "),
         Key.TRACE,
         "SLAB, before a BUG",
