@@ -16,7 +16,8 @@ Counted are files with a report in which something is found (recall), clean ones
 reports), and those in which the first finding has the function that the title ends in, one of the other names has, or
 FRAME says (function). Titles are compared over the aliases of configs/findings/aliases.yaml, and files that their
 collection calls corrupted have no function to be compared. --worst lists the files behind each figure that is not
-whole. ``grep`` is what the usual words would have found.
+whole. ``grep`` is what the usual words would have found. The figures, and by what rules the names differ, are in
+benchmarks/README.md.
 """
 
 from __future__ import annotations

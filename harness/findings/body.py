@@ -130,6 +130,14 @@ BODY: tuple[BodyPart, ...] = (
         "slab objects and the memory around an address",
     ),
     BodyPart(
+        (
+            r"\[Hardware Error\]|mce: |TSC |PROCESSOR |ADDR |MISC |MCG|Bank |STATUS |Run the above|Machine [Cc]heck|"
+            r"Kernel does",
+        ),
+        frozenset({"machine-check"}),
+        "a machine check's banks",
+    ),
+    BodyPart(
         (r"comm \"|hex dump |backtrace|(?:[0-9a-f]{2} ){8,32}",),
         frozenset({"memory-leak"}),
         "kmemleak's object",

@@ -69,7 +69,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
         r"rcu_lockdep_\w+|rcu_(?:preempt_)?sleep_check|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
-        r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
+        r"rcu_note_context_switch|add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
         r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
     ),
@@ -150,6 +150,12 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"refcount_\w+|__refcount_\w+|usercopy_abort|__check_\w+_size|fortify_panic|hung_task_\w+",
         "the function that exists to report",
     ),
+)
+
+ENDINGS = PassedOver(
+    r"do_exit|do_group_exit|complete_and_exit|kthread_exit|make_task_dead|sys_exit\w*|_*do_sys_exit\w*|get_signal\w*|"
+    r"do_signal\w*|do_notify_resume\w*|\w*exit_to_user\w*|process_one_work|worker_thread|run_workqueue|worker_thread",
+    "how any task ends or leaves the kernel, and how any work is done",
 )
 
 SHARED_HELPERS: tuple[PassedOver, ...] = (
@@ -235,11 +241,8 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
         r"__queue_work|mod_timer|del_timer\w*|add_timer|__mod_timer",
         "wakes somebody or starts a timer",
     ),
-    PassedOver(
-        r"do_exit|do_group_exit|complete_and_exit|kthread_exit|make_task_dead|sys_exit\w*|_*do_sys_exit\w*|get_signal\w*|"
-        r"do_signal\w*|do_notify_resume\w*|exit_to_user\w*|L\d+|is386",
-        "how any task ends or leaves the kernel; or a label in assembly, and no function",
-    ),
+    PassedOver(r"L\d+|is386", "a label in assembly, and no function"),
+    ENDINGS,
     PassedOver(
         r"print_hex_dump\w*|va_format|_*dev_v?printk\w*|_dev_(?:err|warn|info)|v?s[cn]*printf|v?kasprintf\w*|string(?:_nocheck)?|number|pointer|format_decode|hex_\w+|v?sscanf|kstrto\w+|"
         r"_?str(?:n?str|n?chr|nlen|im|replace|ncasecmp|casecmp|pbrk|spn|cspn|stra?rts_with|nchr|ndup\w*|s?cpy_pad)|"
@@ -295,7 +298,7 @@ SHARED_HELPERS: tuple[PassedOver, ...] = (
 ENTRY_CODE = re.compile(
     r"(?:ia32_|compat_)?(?:system_call|sysenter|syscall)\w*|entry_\w+|do_(?:fast_)?(?:int80_)?syscall_\w+|x64_sys_call|"
     r"do_SYSENTER_32|ia32_sys_call|invoke_syscall|el0\w*|ret_from_(?:fork|exception|sys_call|user_mode)\w*|kthread|"
-    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|worker_thread|run_workqueue|(?:_stext|work_pending)|"
+    r"kernel_thread(?:_helper|_starter)?|child_rip|process_one_work|run_workqueue|(?:_stext|work_pending)|"
     r"kernel_init|kernel_init_freeable|do_(?:one_)?initcalls?|do_basic_setup|init|ret_fast_syscall|no_syscall_entry\w*"
 )
 """Where a job of the kernel begins: the same for all, so no part of what tells one report from another."""
@@ -307,6 +310,7 @@ def _one_of(table: Iterable[PassedOver]) -> re.Pattern[str]:
 
 _IDLE = re.compile(IDLE.functions)
 _PLUMBING = _one_of(PLUMBING)
+_ENDINGS = _one_of((ENDINGS,))
 _PRINTING = _one_of(PLUMBING[:1])
 _SHARED = _one_of(SHARED_HELPERS)
 
@@ -412,12 +416,15 @@ def is_program_counter(message: str) -> bool:
 
 
 def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None = None) -> str | None:
-    """Return the first function that is neither plumbing nor a shared helper nor where any job begins, else the first
-    that is no plumbing.
+    """Return the first function that is neither plumbing nor a shared helper nor where any job begins.
+
+    Where there is none, the end of a task or the doing of work says more than the waiting in it; else the first that is
+    no plumbing.
 
     ``names_itself``: helpers that do name a report of this kind.
     """
     helper: str | None = None
+    ending: str | None = None
     for function in candidates:
         if names_itself is not None and names_itself.fullmatch(function):
             return function
@@ -426,4 +433,6 @@ def key_function(candidates: Iterable[str], names_itself: re.Pattern[str] | None
         if not (is_shared_helper(function) or is_entry_code(function)):
             return function
         helper = helper or function
-    return helper
+        if _ENDINGS.fullmatch(function):
+            ending = ending or function
+    return ending or helper

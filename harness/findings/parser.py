@@ -230,6 +230,8 @@ class ConsoleParser:
         if report is not None and splat.ends is None and line.text == report.lines[-1].text:
             report.join(line, None)  # the same line from two consoles
             return
+        if line.message.startswith("Kernel panic") and report is not None and report.after is not None:
+            self._open[self._open.index(report)] = report = self._settled(report)
         if line.message.startswith("Kernel panic") and self._panic_follows(line):
             self._preamble.clear()
             return
@@ -250,7 +252,7 @@ class ConsoleParser:
         if report is not None:
             if preamble:
                 report.cut_before(preamble[0].number)
-            cuts_in = report.is_cut and not report.foreign_count
+            cuts_in = report.is_cut and not report.foreign_count and not report.rooted
             mixed = cuts_in and report.lacks_its_trace
             self._open.remove(report)
             settled = self._settled(report)

@@ -288,7 +288,7 @@ class Report:
                 self.nameless = self.nameless or self.in_trace
                 continue
             self.rooted = self.rooted or is_root(frame.function)
-            if self.in_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
+            if not self.in_other_trace and not (is_plumbing(frame.function) or is_shared_helper(frame.function)):
                 self.named = self.named or frame.trusted
             if self.in_trace and len(self.places) < 4 * MAX_FRAMES:
                 self.places.append(("trace" if not self.traces else "later", frame))
@@ -463,7 +463,7 @@ class Report:
             return not self.fields.keys() & {"function", "function2", "function3"} and not seen & {"pc", "trace"}
         if key is Key.INTERRUPTED:
             return "pc" not in seen and self.interrupt_end is None
-        return not seen & {"loose", "lock" if key is Key.LOCK else "trace"}
+        return not seen & {"loose", "user", "lock" if key is Key.LOCK else "trace"}
 
     def finding(self, cut: bool = False) -> Finding:
         """Return what was found. ``cut``: the console, or another report, went on before this one was at its end."""

@@ -126,7 +126,13 @@ PREAMBLES: tuple[Preamble, ...] = (
         "the rule above lockdep's and KASAN's headers; on i386 2.6 also the end of any trace",
     ),
     Preamble(
-        re.compile(r"page: ?(?:[0-9a-f]{8,16} |refcount:|\(ptrval\) )"),
+        re.compile(r"(?:vma|mm) (?:[0-9a-f]{8,16}|\(_{0,8}ptrval_{0,8}\)) (?:start|mmap) "),
+        (b"vma ", b"mm "),
+        40,
+        "dump_vma() and dump_mm() of VM_BUG_ON_VMA() and VM_BUG_ON_MM() (3.18 on)",
+    ),
+    Preamble(
+        re.compile(r"page: ?(?:[0-9a-f]{8,16} |refcount:|\(_{0,8}ptrval_{0,8}\) )"),
         (b"page:",),
         40,
         "dump_page() of VM_BUG_ON_PAGE(), with page_owner's traces below it (3.14 on); other reports dump pages too",

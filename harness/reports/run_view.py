@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from harness.reports.folding import (
     fold,
     occurrences,
     stressors_of,
+    suppressed_counts,
     suppressed_words,
     verdict_titles,
 )
@@ -256,7 +256,7 @@ def _finding(
         anchor=anchor,
         severity=severity_mark(worst),
         corrupted=sum(o.finding.corrupted for o in seen),
-        noise=suppressed_words(sorted(Counter(o.finding.noise for o in seen if o.finding.suppressed).items())),
+        noise=suppressed_words(suppressed_counts(o.finding for o in seen)),
         own=tuple(dict.fromkeys(o.own for o in seen if o.own is not None)),
         kernels=tuple(kernels),
         shown=seen[:MAX_OCCURRENCES],

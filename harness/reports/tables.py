@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -21,7 +20,7 @@ from harness.model.plain_text import clean
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
-from harness.reports.folding import Fold, fold, suppressed_words, verdict_titles
+from harness.reports.folding import Fold, fold, suppressed_counts, suppressed_words, verdict_titles
 from harness.reports.trace import TraceLine
 from harness.reports.wording import (
     TONE_STYLES,
@@ -250,9 +249,9 @@ def effect_words(finding: Finding) -> str:
 
 def suppressed_lines(findings: Sequence[Finding], entries: Mapping[str, NoiseEntry]) -> list[str]:
     """How many findings known noise suppresses, and each entry with its reason; none where there are none."""
-    counts = Counter(finding.noise for finding in findings if finding.suppressed)
+    counts = suppressed_counts(findings)
     known = sorted({finding.noise for finding in findings if finding.noise})
-    lines = [suppressed_words(sorted(counts.items()))] if counts else []
+    lines = [suppressed_words(counts)] if counts else []
     for name in known:
         entry = entries.get(name)
         reason = f"{entry.reason} (until {entry.expires}, {entry.where})" if entry else "not defined any more"

@@ -92,7 +92,7 @@ KINDS: tuple[Splat, ...] = (
             r"BUG [\w:.,-]{1,80}(?: \([^)]{1,80}\))?: [A-Z]|\*\*\* SLUB [\w:.,-]{1,80}: |"
             r"slab error in |Slab corruption|"
             r"slab: (?:double free|Internal list corruption) detected|[Dd]ouble free detected in slab|"
-            r"slab: cache \S{1,80} error: |kfree(?:_debugcheck)?: (?:bad|out of range) ptr "
+            r"slab: cache \S{1,80} error: "
         ),
         Key.TRACE,
         "SLUB '*** SLUB cache: message' (2.6.22), then 'BUG cache (taint): message'; SLAB 'slab error in' and others",
@@ -103,12 +103,19 @@ KINDS: tuple[Splat, ...] = (
             b"Double free",
             b"double free det",
             b"*** SLUB",
-            b"kfree: ",
-            b"kfree_debugcheck: ",
         ),
         words=(b"BUG",),
-        continues=frozenset({"bug", "invalid-opcode"}),
         patience=40,
+    ),
+    Splat(
+        "slab-corruption",
+        "slab corruption",
+        Severity.ERROR,
+        starts(r"kfree(?:_debugcheck)?: (?:bad|out of range) ptr "),
+        Key.TRACE,
+        "SLAB, before a BUG",
+        leads=(b"kfree: ", b"kfree_debugcheck: "),
+        continues=frozenset({"bug", "invalid-opcode"}),
     ),
     Splat(
         "slab-corruption",

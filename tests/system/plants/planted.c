@@ -49,6 +49,11 @@ static int planted_thread(void *unused)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(2, 6, 9)
 	strcpy(current->comm, "planted");
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(2, 6, 9)
+	/* Until then the kernel's own text can be written. */
+	while (system_state != SYSTEM_RUNNING)
+		planted_pause(HZ / 10);
+#endif
 	planted_pause(HZ);
 	if (strncmp(planted_kind, "timer-", 6))
 		planted_act(planted_kind);
