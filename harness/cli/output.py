@@ -11,7 +11,7 @@ import click
 from harness.config.whole_file import write_whole
 from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG
+from harness.model.finding import CONSOLE, KERNEL_LOG, FrameTouch
 from harness.model.noise import NoiseEntry
 from harness.model.plain_text import clean as safe
 from harness.model.series import Series
@@ -19,10 +19,14 @@ from harness.model.tree import PatchState
 from harness.reports import tables
 from harness.reports.applied import applied_lines
 from harness.reports.html import ReportContext, compare_page, run_page
+from harness.reports.run_view import Source
+from harness.reports.trace import SourceText, trace_lines
 from harness.results.comparison import Comparison
+from harness.results.store import CellRow
 from harness.results.summary import RunSummary
 from harness.runs.applying import application
 from harness.runs.plan import RunPlan
+from harness.runs.tree_files import source_text
 from harness.runs.workshop import Workshop
 from harness.verdicts.hunk_conflicts import HunkConflict
 
@@ -42,6 +46,10 @@ __all__ = [
 ]
 
 
+MAX_TRACES = 4
+"""Traces shown of a cell; the others are in its console."""
+
+
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output."""
     tables.show(sys.stdout, tables.listing(header, rows))
@@ -52,8 +60,14 @@ def show_summary(summary: RunSummary) -> None:
     tables.show(sys.stdout, tables.run_result(summary))
 
 
-def show_cell(result: CellResult, entries: Mapping[str, NoiseEntry]) -> None:
-    """A cell's outcome, its findings, what known noise (``entries``) suppresses, and where its files are."""
+def show_cell(
+    result: CellResult,
+    entries: Mapping[str, NoiseEntry],
+    touched: Mapping[int, Mapping[int, FrameTouch]],
+    text: SourceText,
+) -> None:
+    """A cell's outcome, its findings, what known noise (``entries``) suppresses, the findings' traces in the source,
+    and where its files are. ``touched`` as in CellRow.touched_frames; ``text`` reads the source of its kernel."""
     click.echo(f"cell {result.key}\n{result.outcome}{f': {safe(result.reason)}' if result.reason else ''}")
     reached = f", user space after {result.user_space:.1f} s" if result.user_space is not None else ""
     click.echo(f"{result.seconds:.1f} s{reached}{f', {safe(result.guest)}' if result.guest else ''}\n")
@@ -61,6 +75,11 @@ def show_cell(result: CellResult, entries: Mapping[str, NoiseEntry]) -> None:
         tables.show(sys.stdout, tables.findings_table(result.findings))
     for line in tables.suppressed_lines(result.findings, entries):
         click.echo(line)
+    for place, finding in enumerate(result.findings[:MAX_TRACES]):
+        if finding.source:
+            lines = trace_lines(finding.source, touched.get(place, {}), text)
+            tables.show(sys.stdout, tables.TraceTable(finding, lines))
+    click.echo()
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:
         rows.append((f"{KERNEL_LOG} (from guest RAM)", result.kernel_log))
@@ -156,12 +175,27 @@ def report_context(workshop: Workshop, summary: RunSummary | None = None) -> Rep
 
     if summary is None:
         return ReportContext(excerpt=excerpt)
+    source = source_of(workshop, summary)
     try:
         spec = workshop.catalogue.series(str(summary.run.arguments.get("series", summary.run.series)))
     except UserError:  # the series' folder is gone since: the run itself is all there is to show
-        return ReportContext(excerpt=excerpt)
+        return ReportContext(excerpt=excerpt, source=source)
     posted = f"{spec.posted}, {', '.join(spec.lists)}" if spec.lists else spec.posted
-    return ReportContext(excerpt=excerpt, posted=posted, summary=spec.summary)
+    return ReportContext(excerpt=excerpt, posted=posted, summary=spec.summary, source=source)
+
+
+def source_of(workshop: Workshop, summary: RunSummary) -> Source:
+    """Lines of the source of a run's kernels, read from the object store."""
+    trees = {(tree.row.tree, k.row.patches): k.row.tree_id for tree in summary.trees for k in tree.kernels}
+    readers: dict[str, SourceText] = {}
+
+    def line(cell: CellRow, file: str, number: int) -> str:
+        tree_id = trees.get((cell.tree, cell.patches), "")
+        if tree_id not in readers:
+            readers[tree_id] = source_text(workshop, tree_id)
+        return readers[tree_id](file, number)
+
+    return line
 
 
 def write_file(path: Path, text: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from harness.model.errors import UserError
 from harness.model.finding import Effect, Finding, Severity
 from harness.model.plain_text import clean
 from harness.reports import tables
-from harness.reports.folding import suppressed_words
+from harness.reports.folding import suppressed_counts, suppressed_words
 from harness.runs.interpretation import Interpretation
 from harness.verdicts.cell_rules import NO_RULES, CellRules, Circumstances, judged
 
@@ -78,14 +77,14 @@ def parse_command(
             worst = 1
         elif any(finding.severity is Severity.FATAL for finding in found):
             worst = worst or 4
-        counts = Counter(finding.noise for finding in found if finding.suppressed)
+        counts = suppressed_counts(found)
         findings = [finding for finding in found if show_all or not finding.suppressed]
         if as_json:
             head: dict[str, object] = {"file": console.name, "lines": console.lines}
-            suppressed = {"suppressed": dict(sorted(counts.items()))} if counts else {}
+            suppressed = {"suppressed": dict(counts)} if counts else {}
             click.echo(json.dumps({**head, "findings": [finding_object(f) for f in findings], **suppressed}))
             continue
-        hidden = f", {suppressed_words(sorted(counts.items()))}" if counts else ""
+        hidden = f", {suppressed_words(counts)}" if counts else ""
         click.echo(f"{clean(console.name)}: {len(findings)} finding(s) in {console.lines} lines{hidden}")
         if findings:
             tables.show(sys.stdout, tables.findings_table(findings))

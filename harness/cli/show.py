@@ -14,6 +14,7 @@ from harness.model.cell import Outcome
 from harness.reports.run_json import cell_object, run_object
 from harness.reports.terminal import listener_for
 from harness.runs.summary import summarize
+from harness.runs.tree_files import source_text
 from harness.runs.workshop import Workshop
 
 _CELL = re.compile(r"[0-9a-f]{8,64}")
@@ -41,18 +42,19 @@ def show_command(run: str, as_json: bool) -> int:
 
     Where those make another exit code of it than it had at its end, a note says so. A run without an end is shown as
     far as it got, with exit code 4. The beginning of a cell's key (8 or more digits, as a run's report gives it) shows
-    that cell: outcome, findings with what is suppressed and why, and where its console, its report and, of a kernel
-    that died, its log from guest RAM are; exit code 1 where it has findings.
+    that cell: outcome, findings with what is suppressed and why and with their traces in the source, and where its
+    console, its report and, of a kernel that died, its log from guest RAM are; exit code 1 where it has findings.
     """
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         if _CELL.fullmatch(run) and not any(row.id.startswith(run) for row in workshop.store.runs()):
             result = workshop.store.find_cell(run)
             entries = workshop.interpretation.reasons(finding.noise for finding in result.findings)
+            tree_id, touched = workshop.store.newest_source(result.key)
             if as_json:
-                click.echo(json.dumps(cell_object(result, entries)))
+                click.echo(json.dumps(cell_object(result, entries, touched)))
             else:
-                show_cell(result, entries)
+                show_cell(result, entries, touched, source_text(workshop, tree_id))
             return 1 if result.outcome is Outcome.FINDING else 0
         summary = summarize(workshop.store, workshop.store.run(run))
     if as_json:

@@ -76,14 +76,15 @@ class _Unit:
 
 
 class Budget:
-    """How long a question may take: ``seconds`` of wall time from now on, then ValueError."""
+    """How long a question may take: ``seconds`` of this thread's processor time from now on, then ValueError. A busy
+    machine must not change what a report says."""
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self._until = time.thread_time() + seconds
 
     def spend(self) -> None:
         """Takes note of a step. Raises ValueError when time is up."""
-        if time.monotonic() > self._until:
+        if time.thread_time() > self._until:
             raise ValueError("its debugging information takes too long to read")
 
 
@@ -96,15 +97,19 @@ class Dwarf:
         self._index: tuple[list[int], list[tuple[int, int, int]]] | None = None
         self._units: dict[int, _Unit] = {}
 
-    def places(self, address: int, budget: Budget) -> tuple[Place, ...]:
+    def places(self, address: int, budget: Budget, symbol: int | None = None) -> tuple[Place, ...]:
         """The source of an address: copies inlined there, innermost first, and last the function that they are in.
-        () where nothing is told of it."""
+        () where nothing is told of it.
+
+        ``symbol`` is where the symbol begins that the address is in. Assembler inside of C has no lines of its own, and
+        seems to go on with the last line of the function before it: that is not told.
+        """
         try:
-            return self._places(address, budget)
+            return self._places(address, budget, symbol)
         except _DAMAGE as error:
             raise ValueError(f"its debugging information contradicts itself ({type(error).__name__})") from error
 
-    def _places(self, address: int, budget: Budget) -> tuple[Place, ...]:
+    def _places(self, address: int, budget: Budget, symbol: int | None) -> tuple[Place, ...]:
         start = self._unit_of(address, budget)
         if start is None:
             return ()
@@ -115,7 +120,8 @@ class Dwarf:
         here = sorted((s for s in unit.scopes if s.low <= address < s.high), key=lambda scope: scope.depth)
         function = next((n for n in range(len(here) - 1, -1, -1) if not _is_inlined(here[n].entry)), None)
         if function is None:
-            return (Place("", path, line, False),) if path else ()
+            told = symbol is None or symbol in unit.addresses
+            return (Place("", path, line, False),) if path and told else ()
         found = []
         for scope in reversed(here[function : function + MAX_INLINED]):
             found.append(Place(_name(scope.entry), path, line, _is_inlined(scope.entry)))

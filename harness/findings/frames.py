@@ -69,7 +69,7 @@ PLUMBING: tuple[PassedOver, ...] = (
         r"valid_state|register_lock_class|assign_lock_key|look_up_lock_class|trace_hard\w+|trace_soft\w+|"
         r"sys_exit_lockdep|"
         r"rcu_lockdep_\w+|rcu_(?:preempt_)?sleep_check|rcu_read_lock_(?:sched_|bh_)?held\w*|debug_lockdep_rcu_enabled|find_usage_\w+|"
-        r"add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
+        r"rcu_note_context_switch|add_lock_to_list|save_trace|hlock_class|reacquire_held_locks|lock_set_class\w*|lock_(?:pin|unpin)_lock|"
         r"find_held_lock|match_held_lock|task_lock_release",
         "lockdep's own code",
     ),

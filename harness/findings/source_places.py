@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,17 +22,19 @@ MAX_SOURCE = 32
 """Frames kept of a finding, inlined ones counted."""
 MAX_ENTRIES = 64
 SECONDS = 20.0
-"""Wall time that the frames of one finding may take; what is not found by then is left out."""
+"""Processor time that the frames of one finding may take; what is not found by then is left out."""
 FOLDERS = ("/source/", "/out/")
 """Where a build's container has the tree and its output."""
 CACHE = "source-places.json"
 """Name of the file, beside the vmlinux, that holds the places found so far."""
 MAX_CACHE_BYTES = 16 << 20
 MAX_CACHED = 20_000
+MAX_BANNER_BYTES = 64 << 20  # of a vmlinux in which its version is looked for
 
 _KNOWN_FOLDERS = (
     "arch|block|certs|crypto|drivers|fs|include|init|io_uring|ipc|kernel|lib|mm|net|scripts|security|sound|virt"
 )
+_LINKED = re.compile(r"include2?/asm/")
 _BELOW = re.compile(rf"(?:^|/)((?:{_KNOWN_FOLDERS})/.*)")
 
 
@@ -77,7 +79,7 @@ _ENTRY = re.compile(
     rf"(?:\[?<(?P<address>[0-9a-fA-F]{{8,16}})>\]?[ ]{{0,4}})?"
     rf"(?:(?P<guess>\?)[ ]{{0,4}})?"
     rf"(?:\{{(?P<braced>{_NAME})\+(?P<decimal>\d{{1,8}})\}}|"
-    rf"(?P<name>{_NAME})\+0x(?P<offset>[0-9a-fA-F]{{1,8}})/0x(?P<size>[0-9a-fA-F]{{1,8}})"
+    rf"(?<![\w.$])(?P<name>{_NAME})\+0x(?P<offset>[0-9a-fA-F]{{1,8}})/0x(?P<size>[0-9a-fA-F]{{1,8}})"
     rf"(?P<module>[ ]\[\w{{1,64}}\])?)|"
     rf"\[<(?P<bare>[0-9a-fA-F]{{8,16}})>\]"
 )
@@ -104,11 +106,7 @@ def trace_entries(finding: Finding) -> tuple[TraceEntry, ...]:
     trace: list[TraceEntry] = []
     loose: list[TraceEntry] = []
     in_trace = in_other = False
-    lines = (
-        read_messages(number, clean_text(text.encode("utf-8", "replace")))
-        for number, text in enumerate(finding.lines[:400])
-    )
-    for message in (line.message for messages in lines for line in messages):
+    for message in _messages(finding):
         if _OTHER.search(message):
             if trace:
                 break
@@ -140,6 +138,12 @@ def trace_entries(finding: Finding) -> tuple[TraceEntry, ...]:
     if before and len(found) > 1 and _same(found[0], found[1]):
         del found[1]
     return tuple(found[:MAX_ENTRIES])
+
+
+def _messages(finding: Finding) -> Iterator[str]:
+    for number, text in enumerate(finding.lines[:400]):
+        for line in read_messages(number, clean_text(text.encode("utf-8", "replace"))):
+            yield line.message
 
 
 def _same(one: TraceEntry, other: TraceEntry) -> bool:
@@ -183,6 +187,7 @@ class SourcePlaces:
         self._symbols: Symbols | None = None
         self._dwarf: Dwarf | None = None
         self._unreadable = False
+        self._asm: str | None = None
         self._known: dict[str, tuple[SourceFrame, ...]] | None = None
         self._stamp: list[int] = []
 
@@ -190,7 +195,7 @@ class SourcePlaces:
         """The trace in the source, innermost first: each entry with the copies inlined there before it. () where
         nothing is told; never raises, for no verdict depends on it."""
         wanted = trace_entries(finding)
-        if not wanted:
+        if not wanted or seconds <= 0:
             return ()
         with self._lock:
             budget = Budget(seconds)
@@ -200,12 +205,21 @@ class SourcePlaces:
             told = False
             for entry in wanted:
                 places = self._place(entry, known, budget)
+                if entry is wanted[0] and not entry.call:
+                    places = _as_reported(places, finding)
+                if not entry.trusted:
+                    places = places[-1:]  # who was inlined into what is over tells nothing
                 told = told or any(place.file for place in places)
                 # An entry without a place stays in the trace: leaving it out would tell another story.
                 found += _marked(places or _unplaced(entry), entry.trusted)
             if len(known) > count:
                 self._remember(known)
         return tuple(found[:MAX_SOURCE]) if told else ()
+
+    def let_go(self) -> None:
+        """Frees what was read of the vmlinux, which is much; what was found stays known."""
+        with self._lock:
+            self._dwarf = self._symbols = None
 
     def _place(
         self, entry: TraceEntry, known: dict[str, tuple[SourceFrame, ...]], budget: Budget
@@ -217,20 +231,7 @@ class SourcePlaces:
         try:
             if self._dwarf is None:
                 self._dwarf = read_dwarf(self._vmlinux)
-            address, name = self._address(entry)
-            if address is None:
-                found: tuple[SourceFrame, ...] = ()
-            else:
-                places = self._dwarf.places(address - entry.call, budget)
-                found = tuple(
-                    SourceFrame(
-                        place.function or name,
-                        relative_source(place.path, self._folders),
-                        place.line if relative_source(place.path, self._folders) else 0,
-                        place.inlined,
-                    )
-                    for place in places
-                )
+            found = self._read(entry, self._dwarf, budget)
         except (OSError, ValueError, MemoryError):
             self._unreadable = self._dwarf is None or self._symbols is None
             return ()
@@ -238,21 +239,47 @@ class SourcePlaces:
             known[entry.key] = found
         return found
 
-    def _address(self, entry: TraceEntry) -> tuple[int | None, str]:
-        """(address, function) of an entry; None where its name could be more than one, or none."""
+    def _read(self, entry: TraceEntry, dwarf: Dwarf, budget: Budget) -> tuple[SourceFrame, ...]:
+        start, offset, name = self._address(entry)
+        if start is None:
+            return ()
+        # The first address of a function is none that a call returns to, with its name printed or not.
+        called = entry.call and offset > 0
+        found = []
+        for place in dwarf.places(start + offset - called, budget, start):
+            file = self._in_tree(relative_source(place.path, self._folders))
+            found.append(
+                SourceFrame(
+                    place.function or name, file, place.line if file else 0, place.inlined, called == entry.call
+                )
+            )
+        # Assembler inside of C has a name and no place.
+        return tuple(found) or (SourceFrame(name, "", 0, trusted=called == entry.call),)
+
+    def _in_tree(self, file: str) -> str:
+        """Old builds reach the architecture's headers through a link: the file that the tree has."""
+        linked = _LINKED.match(file)
+        if linked is None:
+            return file
+        if self._asm is None:
+            with self._vmlinux.open("rb") as handle:
+                self._asm = _asm_folder(handle.read(MAX_BANNER_BYTES))
+        return f"{self._asm}/{file[linked.end() :]}"
+
+    def _address(self, entry: TraceEntry) -> tuple[int | None, int, str]:
+        """(where the function begins, offset in it, its name) of an entry; (None, 0, "") where its name could be more
+        than one, or none."""
         if self._symbols is None:
             self._symbols = self._load()
         if entry.address is not None:
             place = self._symbols.place_of(entry.address)
             # With a name it must be the name's: kernels may be moved, and lines torn.
             if place is not None and (not entry.function or place == (entry.function, entry.offset)):
-                return entry.address, place[0]
-        if not entry.function:
-            return None, ""
-        starts = self._symbols.starts(entry.function, entry.size)
+                return entry.address - place[1], place[1], place[0]
+        starts = self._symbols.starts(entry.function, entry.size) if entry.function else ()
         if len(starts) != 1 or (entry.size is not None and entry.offset > entry.size):
-            return None, ""
-        return starts[0] + entry.offset, entry.function
+            return None, 0, ""
+        return starts[0], entry.offset, entry.function
 
     # -- what is known from before -----------------------------------------------------------------------------------
 
@@ -272,7 +299,7 @@ class SourcePlaces:
     def _remember(self, known: dict[str, tuple[SourceFrame, ...]]) -> None:
         if not self._keep:
             return
-        places = {key: [astuple(frame)[:4] for frame in frames] for key, frames in known.items()}
+        places = {key: [astuple(frame) for frame in frames] for key, frames in known.items()}
         with suppress(OSError):  # a cache that cannot be written is none
             write_whole(self._vmlinux.with_name(CACHE), json.dumps({"vmlinux": self._stamp, "places": places}))
 
@@ -288,18 +315,44 @@ def _places(data: Any, stamp: list[int]) -> dict[str, tuple[SourceFrame, ...]]:
         return {}
     return {
         str(key): tuple(
-            SourceFrame(str(function), str(file), int(line), bool(inlined)) for function, file, line, inlined in frames
+            SourceFrame(str(function), str(file), int(line), bool(inlined), bool(trusted))
+            for function, file, line, inlined, trusted in frames
         )
         for key, frames in data["places"].items()
     }
 
 
 def _marked(frames: Sequence[SourceFrame], trusted: bool) -> list[SourceFrame]:
-    return [SourceFrame(one.function, one.file, one.line, one.inlined, trusted) for one in frames]
+    return [replace(one, trusted=trusted and one.trusted) for one in frames]
+
+
+_REPORTED = re.compile(r"(?:kernel BUG at|WARNING: .{0,100}?\bat) ((?:[\w+.-]*/)*[\w+.-]+\.[chS]):(\d{1,7})\b")
+
+
+def _as_reported(places: tuple[SourceFrame, ...], finding: Finding) -> tuple[SourceFrame, ...]:
+    """The frame of the instruction that trapped, with the line that the kernel's own table of BUGs has for it:
+    compilers put one trap out of the way behind another and forget its line."""
+    found = next(filter(None, (_REPORTED.search(line) for line in finding.lines[:6])), None)
+    if not places or found is None:
+        return places
+    file = relative_source(found[1])
+    if not file or not f"/{places[0].file}".endswith(f"/{file}"):
+        return places
+    return (replace(places[0], line=int(found[2])), *places[1:])
 
 
 def _unplaced(entry: TraceEntry) -> tuple[SourceFrame, ...]:
     return (SourceFrame(entry.function, "", 0),) if entry.function else ()
+
+
+def _asm_folder(vmlinux: bytes) -> str:
+    """Where the tree of an x86 kernel has what it includes as asm/, by the version in its banner: a folder for each
+    width until 2.6.23, one for both from 2.6.24 on, below arch/ from 2.6.28 on."""
+    banner = re.search(rb"Linux version 2\.(\d{1,2})\.(\d{1,3})", vmlinux)
+    version = (int(banner[1]), int(banner[2])) if banner else (99, 0)
+    if version < (6, 24):
+        return "include/asm-x86_64" if vmlinux[4:5] == b"\2" else "include/asm-i386"
+    return "include/asm-x86" if version < (6, 28) else "arch/x86/include/asm"
 
 
 def relative_source(path: str, folders: Sequence[str] = FOLDERS) -> str:

@@ -48,6 +48,15 @@ class SourceFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTouch:
+    """How a series touched a frame: ``patches`` are the numbers of the patches that did, in order. ``by_line``: the
+    last of them wrote the very line; else they changed another line of its function."""
+
+    patches: tuple[int, ...]
+    by_line: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One report found on a console.
 

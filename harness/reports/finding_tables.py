@@ -106,7 +106,7 @@ def finding_page(
     parts: list[RenderableType] = [
         Text(clean(summary.title), style="bold"),
         Text(kind, style=TONE_STYLES[mark.tone]),
-        Text(f"in {summary.hits} of {summary.cells} cells of these trees and stressors{_torn_words(summary)}"),
+        Text(f"in {summary.hits} of {summary.cells} cells of these trees and stressors{_count_words(summary)}"),
         Text(f"first {day(summary.first.time)} in {clean(summary.first.run)}"),
         Text(f"last  {day(summary.last.time)} in {clean(summary.last.run)}"),
     ]
@@ -134,8 +134,8 @@ def finding_page(
     return Group(*parts)
 
 
-def _torn_words(summary: TitleSummary) -> str:
-    words = []
+def _count_words(summary: TitleSummary) -> str:
+    words = [f"{summary.reports} reports"] if summary.reports > summary.hits else []
     if summary.corrupted:
         words.append(f"{summary.corrupted} as a corrupted report only, which blames nobody")
     if summary.suppressed:
@@ -233,6 +233,7 @@ def summary_object(summary: TitleSummary) -> dict[str, Any]:
         "series": list(summary.series),
         "hits": summary.hits,
         "cells": summary.cells,
+        "reports": summary.reports,
         "baseline": {"hits": baseline[0], "cells": baseline[1]},
         "patched": {"hits": patched[0], "cells": patched[1]},
         "corrupted": summary.corrupted,

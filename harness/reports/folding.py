@@ -18,7 +18,7 @@ from harness.results.summary import TreeSummary
 class Fold:
     """The repeats of one stressor on one kernel. ``outcomes`` and ``titles`` are (value, number of cells), worst or
     most frequent first; a title counts once per cell. ``suppressed`` are entries of known noise with the number of
-    findings that each took out of ``titles``."""
+    reports that each took out of ``titles``."""
 
     stressor: str
     cells: tuple[CellRow, ...]
@@ -108,7 +108,7 @@ def _fold(stressor: str, cells: Sequence[CellRow]) -> Fold:
     for cell in cells:
         found = cell.result.findings if cell.result else ()
         titles.update({finding.title for finding in found if not finding.suppressed})
-        suppressed.update(finding.noise for finding in found if finding.suppressed)
+        suppressed.update(dict(suppressed_counts(found)))
     return Fold(
         stressor,
         tuple(sorted(cells, key=lambda c: (c.seed, c.repeat))),
@@ -118,8 +118,17 @@ def _fold(stressor: str, cells: Sequence[CellRow]) -> Fold:
     )
 
 
+def suppressed_counts(findings: Iterable[Finding]) -> tuple[tuple[str, int], ...]:
+    """(Entry of known noise, number of reports that it suppresses), by name."""
+    counts: Counter[str] = Counter()
+    for finding in findings:
+        if finding.suppressed:
+            counts[finding.noise] += finding.repeats
+    return tuple(sorted(counts.items()))
+
+
 def suppressed_words(counts: Iterable[tuple[str, int]]) -> str:
-    """ "2 suppressed: topology-sane 2" of entries with the number of findings that each suppresses."""
+    """ "2 suppressed: topology-sane 2" of entries with the number of reports that each suppresses."""
     counts = tuple(counts)
     listed = ", ".join(f"{name} {count}" for name, count in counts)
     return f"{sum(count for _, count in counts)} suppressed: {listed}" if counts else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.model.plain_text import clean
-from harness.reports.run_view import Excerpt, run_view
+from harness.reports.run_view import Excerpt, Source, no_source, run_view
 from harness.reports.wording import (
     OUTCOME_ORDER,
     conclusion_mark,
@@ -36,9 +36,10 @@ class ReportContext:
     """What a page shows beside the rows of the store.
 
     ``excerpt(cell_key, artefact, first, last)`` gives lines first..last (1-based, inclusive) of a cell; it may raise
-    OSError or give fewer lines, in which case the lines kept with the finding stand in. ``accelerator`` is its name and
-    why it was chosen, ``posted`` when and where the series was posted, ``summary`` what it is about, ``facts`` further
-    (name, value) pairs about the machine, ``command`` how the harness is called in the reproduction lines.
+    OSError or give fewer lines, in which case the lines kept with the finding stand in. ``source(cell, file, line)`` is
+    a line of the source of a cell's kernel, "" where it is not at hand. ``accelerator`` is its name and why it was
+    chosen, ``posted`` when and where the series was posted, ``summary`` what it is about, ``facts`` further (name,
+    value) pairs about the machine, ``command`` how the harness is called in the reproduction lines.
     """
 
     excerpt: Excerpt
@@ -48,11 +49,12 @@ class ReportContext:
     facts: tuple[tuple[str, str], ...] = ()
     command: str = "harness"
     made: datetime | None = None
+    source: Source = no_source
 
 
 def run_page(summary: RunSummary, context: ReportContext) -> str:
     """The page of one run."""
-    return _page("run.html.j2", context, view=run_view(summary, context.excerpt, context.command))
+    return _page("run.html.j2", context, view=run_view(summary, context.excerpt, context.command, context.source))
 
 
 def compare_page(comparison: Comparison, context: ReportContext) -> str:

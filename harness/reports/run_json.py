@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from harness.model.build_message import BroughtMessage, BuildMessage
 from harness.model.cell import CellResult
-from harness.model.finding import Finding
+from harness.model.finding import Finding, FrameTouch, SourceFrame
 from harness.model.noise import NoiseEntry
 from harness.results.store import CellRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
@@ -81,7 +81,11 @@ def _cell(cell: CellRow) -> dict[str, Any]:
         "reused": cell.reused,
         "seconds": None if result is None else result.seconds,
         "findings": [
-            {**_finding(finding), "own_line": _own(cell, place)}
+            {
+                **_finding(finding),
+                "own_line": _own(cell, place),
+                "source": source_objects(finding.source, cell.touched_frames.get(place, {})),
+            }
             for place, finding in enumerate(result.findings if result else ())
         ],
     }
@@ -99,6 +103,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
+def source_objects(frames: Sequence[SourceFrame], touched: Mapping[int, FrameTouch]) -> list[dict[str, Any]]:
+    """A trace in the source; what is not known is null. ``touched`` is null for a frame that the series left alone."""
+    return [
+        {
+            **asdict(frame),
+            "file": frame.file or None,
+            "line": frame.line or None,
+            "touched": asdict(touched[place]) if place in touched else None,
+        }
+        for place, frame in enumerate(frames)
+    ]
+
+
 def noise_entry_object(name: str, entries: Mapping[str, NoiseEntry]) -> dict[str, Any]:
     """An entry of known noise: its name, and of one that is still defined list, reason and last day."""
     entry = entries.get(name)
@@ -112,8 +129,13 @@ def noise_entry_object(name: str, entries: Mapping[str, NoiseEntry]) -> dict[str
     }
 
 
-def cell_object(result: CellResult, entries: Mapping[str, NoiseEntry]) -> dict[str, Any]:
-    """The object that ``harness show CELL --json`` prints; ``entries`` are the known reports by name."""
+def cell_object(
+    result: CellResult,
+    entries: Mapping[str, NoiseEntry],
+    touched: Mapping[int, Mapping[int, FrameTouch]] | None = None,
+) -> dict[str, Any]:
+    """The object that ``harness show CELL --json`` prints; ``entries`` are the known reports by name, ``touched`` as
+    in CellRow.touched_frames."""
     return {
         "cell": result.key,
         "outcome": result.outcome.value,
@@ -131,8 +153,9 @@ def cell_object(result: CellResult, entries: Mapping[str, NoiseEntry]) -> dict[s
                 "first_line": one.first_line,
                 "last_line": one.last_line,
                 "noise": noise_entry_object(one.noise, entries) if one.noise else None,
+                "source": source_objects(one.source, (touched or {}).get(place, {})),
             }
-            for one in result.findings
+            for place, one in enumerate(result.findings)
         ],
         "suppressed": sum(one.suppressed for one in result.findings),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,15 +20,20 @@ from harness.reports.folding import (
     fold,
     occurrences,
     stressors_of,
+    suppressed_counts,
     suppressed_words,
     verdict_titles,
 )
+from harness.reports.trace import TraceLine, trace_lines
 from harness.reports.wording import Mark, Tone, conclusion_mark, severity_mark, verdict_mark
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
 Excerpt = Callable[[str, str, int, int], Sequence[str]]
 """(cell key, artefact, first line, last line) to lines of the console or the kernel's log; 1-based, both inclusive."""
+
+Source = Callable[[CellRow, str, int], str]
+"""(cell, file, line) to that line of the source that the cell's kernel was built from; "" where it is not at hand."""
 
 LINES_BEFORE = 3
 LINES_AFTER = 2
@@ -39,6 +43,11 @@ MAX_EXCERPTS = 3
 """Consoles shown per title: the first occurrence on each of so many kernels. The rest are named, not shown."""
 MAX_OCCURRENCES = 60
 """Occurrences listed per title."""
+
+
+def no_source(_cell: CellRow, _file: str, _line: int) -> str:
+    """The source is not at hand."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +81,12 @@ class ExcerptLine:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleView:
-    """An excerpt of the console that an occurrence was found on."""
+    """An excerpt of the console that an occurrence was found on, and its trace in the source."""
 
     occurrence: Occurrence
     lines: tuple[ExcerptLine, ...]
     note: str
+    trace: tuple[TraceLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +138,16 @@ class RunView:
     command: str
 
 
-def run_view(summary: RunSummary, excerpt: Excerpt, command: str) -> RunView:
-    """The view of a run; ``excerpt`` is asked for at most MAX_EXCERPTS consoles per title and tree."""
+def run_view(summary: RunSummary, excerpt: Excerpt, command: str, source: Source = no_source) -> RunView:
+    """The view of a run; ``excerpt`` is asked for at most MAX_EXCERPTS consoles per title and tree, ``source`` for the
+    frames of the same findings."""
     kernels = [kernel for tree in summary.trees for kernel in tree.kernels]
     return RunView(
         run=summary.run,
         mark=conclusion_mark(summary.exit_code),
         exit_code=summary.exit_code,
         conclusion=summary.conclusion,
-        trees=tuple(_tree(tree, f"tree-{place}", excerpt) for place, tree in enumerate(summary.trees)),
+        trees=tuple(_tree(tree, f"tree-{place}", excerpt, source) for place, tree in enumerate(summary.trees)),
         counts=_counts(kernels),
         images=tuple(dict.fromkeys(kernel.row.image for kernel in kernels if kernel.row.image)),
         asked=tuple(
@@ -162,7 +173,7 @@ def _counts(kernels: Sequence[KernelSummary]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
+def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt, source: Source) -> TreeView:
     stressors = stressors_of(tree)
     titles = verdict_titles(tree)
     kernels = tuple(_kernel(kernel, stressors) for kernel in tree.kernels)
@@ -178,7 +189,7 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt) -> TreeView:
         titles=tuple(t for t in titles if t.worst is not Verdict.SAME),
         same=tuple(t for t in titles if t.worst is Verdict.SAME),
         findings=tuple(
-            _finding(tree, title, seen, f"{anchor}-finding-{place}", excerpt)
+            _finding(tree, title, seen, f"{anchor}-finding-{place}", excerpt, source)
             for place, (title, seen) in enumerate(occurrences(tree).items())
         ),
     )
@@ -227,7 +238,9 @@ def _verdict_of(kernel: KernelSummary) -> tuple[Mark, str]:
     return Mark("✓", "not worse", Tone.GOOD), "not worse"
 
 
-def _finding(tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor: str, excerpt: Excerpt) -> FindingView:
+def _finding(
+    tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor: str, excerpt: Excerpt, source: Source
+) -> FindingView:
     worst = min((o.finding.severity for o in seen), key=list(Severity).index)
     kernels = []
     first: dict[int, Occurrence] = {}
@@ -243,12 +256,12 @@ def _finding(tree: TreeSummary, title: str, seen: tuple[Occurrence, ...], anchor
         anchor=anchor,
         severity=severity_mark(worst),
         corrupted=sum(o.finding.corrupted for o in seen),
-        noise=suppressed_words(sorted(Counter(o.finding.noise for o in seen if o.finding.suppressed).items())),
+        noise=suppressed_words(suppressed_counts(o.finding for o in seen)),
         own=tuple(dict.fromkeys(o.own for o in seen if o.own is not None)),
         kernels=tuple(kernels),
         shown=seen[:MAX_OCCURRENCES],
         hidden=max(0, len(seen) - MAX_OCCURRENCES),
-        consoles=tuple(_console(o, excerpt) for o in list(first.values())[:MAX_EXCERPTS]),
+        consoles=tuple(_console(o, excerpt, source) for o in list(first.values())[:MAX_EXCERPTS]),
     )
 
 
@@ -256,13 +269,15 @@ def _counted(cells: Sequence[CellRow]) -> int:
     return sum(cell.result is not None and cell.result.counts for cell in cells)
 
 
-def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
-    finding = occurrence.finding
+def _console(occurrence: Occurrence, excerpt: Excerpt, source: Source) -> ConsoleView:
+    finding, cell = occurrence.finding, occurrence.cell
+    touched = cell.touched_frames.get(occurrence.place, {})
+    trace = trace_lines(finding.source, touched, lambda file, line: source(cell, file, line))
     start = max(1, finding.first_line - LINES_BEFORE)
     end = min(finding.last_line + LINES_AFTER, start + MAX_EXCERPT_LINES - 1)
     note = ""
     try:
-        lines = list(excerpt(occurrence.cell.cell, finding.artefact, start, end))[:MAX_EXCERPT_LINES]
+        lines = list(excerpt(cell.cell, finding.artefact, start, end))[:MAX_EXCERPT_LINES]
     except OSError:
         lines = []
     if lines:
@@ -278,4 +293,4 @@ def _console(occurrence: Occurrence, excerpt: Excerpt) -> ConsoleView:
         left = len(finding.lines) - len(kept)
     if left > 0:
         note = f"{note} {left} more lines are in the {finding.artefact}.".strip()
-    return ConsoleView(occurrence, tuple(shown), note)
+    return ConsoleView(occurrence, tuple(shown), note, trace)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Column as TableColumn
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +20,8 @@ from harness.model.plain_text import clean
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
-from harness.reports.folding import Fold, fold, suppressed_words, verdict_titles
+from harness.reports.folding import Fold, fold, suppressed_counts, suppressed_words, verdict_titles
+from harness.reports.trace import TraceLine
 from harness.reports.wording import (
     TONE_STYLES,
     Tone,
@@ -248,14 +249,64 @@ def effect_words(finding: Finding) -> str:
 
 def suppressed_lines(findings: Sequence[Finding], entries: Mapping[str, NoiseEntry]) -> list[str]:
     """How many findings known noise suppresses, and each entry with its reason; none where there are none."""
-    counts = Counter(finding.noise for finding in findings if finding.suppressed)
+    counts = suppressed_counts(findings)
     known = sorted({finding.noise for finding in findings if finding.noise})
-    lines = [suppressed_words(sorted(counts.items()))] if counts else []
+    lines = [suppressed_words(counts)] if counts else []
     for name in known:
         entry = entries.get(name)
         reason = f"{entry.reason} (until {entry.expires}, {entry.where})" if entry else "not defined any more"
         lines.append(f"  {name}: {reason}")
     return [clean(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTable:
+    """A finding's trace with its source: who was inlined stands indented above the function that it is in, what lay on
+    the stack from earlier calls is dim and has a "?". The source stands beside the frame, or below it where there is
+    no room for it."""
+
+    finding: Finding
+    lines: Sequence[TraceLine]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(f"\n{clean(self.finding.title)}", style="bold")
+        mark = max((len(line.mark) for line in self.lines), default=0)
+        left = options.max_width - (mark + 1 if mark else 0)
+        names = [_frame_name(line) for line in self.lines]
+        longest = max(map(len, names), default=0), max((len(line.place) for line in self.lines), default=0)
+        name, place = min(longest[0], left * 3 // 10), min(longest[1], left // 4)
+        beside = left - name - place - 2
+        if beside < MIN_BESIDE:
+            name, place = min(longest[0], left * 2 // 5), min(longest[1], left * 2 // 5)
+        for line, shown in zip(self.lines, names, strict=True):
+            row = Text(no_wrap=True, overflow="crop")
+            if mark:
+                row.append(line.mark.ljust(mark + 1), style=TONE_STYLES[Tone.BAD if line.by_line else Tone.OPEN])
+            style = "" if line.trusted else "dim"
+            row.append(_cut(shown, name).ljust(name + 1), style=style)
+            # The end of a long path says more than its beginning.
+            row.append(_cut(line.place[::-1], place)[::-1].ljust(place + 1), style=style)
+            if beside >= MIN_BESIDE:
+                row.append(_cut(line.text, beside), style=style or "cyan")
+            row.rstrip()
+            yield row
+            if beside < MIN_BESIDE and line.text:
+                indent = options.max_width - left + 4
+                yield Text(f"{'': <{indent}}{_cut(line.text, left - 4)}", style=style or "cyan", no_wrap=True)
+        if mark:
+            yield Text("+N: a line of patch N; ~N: patch N changed another line of the function", style="dim")
+
+
+MIN_BESIDE = 40
+"""Columns from which on the source stands beside its frame."""
+
+
+def _frame_name(line: TraceLine) -> str:
+    return f"{'  ' if line.inlined else ''}{'' if line.trusted else '? '}{line.function}" + " (inlined)" * line.inlined
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 # Parts

@@ -69,8 +69,8 @@ class TitleSummary:
 
     ``titles`` are all that it was seen under, the commonest first; ``also`` those that it is known to have in other
     shapes. ``hits`` of ``cells``: the distinct cells that show it, of those booted of the same trees and stressors.
-    ``corrupted`` counts hits that are only torn reports, ``suppressed`` those that are known noise, ``shown`` those
-    that the policy only shows. ``noise`` are entries with the number of their hits.
+    ``reports`` are in them, since a guest can say the same more than once. ``corrupted`` counts hits that are only torn
+    reports, ``suppressed`` those that are known noise. ``noise`` are entries with the number of their hits.
     """
 
     title: str
@@ -86,6 +86,7 @@ class TitleSummary:
     series: tuple[str, ...]
     hits: int
     cells: int
+    reports: int
     corrupted: int
     suppressed: int
     noise: tuple[tuple[str, int], ...]
@@ -150,6 +151,7 @@ def title_summary(sightings: Sequence[Sighting], uses: Sequence[CellUse], title:
         series=tuple(sorted({seen.use.series for seen in sightings if seen.use.series})),
         hits=len(by_cell),
         cells=len({use.cell for use in near}),
+        reports=sum({(seen.use.cell, seen.place): seen.finding.repeats for seen in sightings}.values()),
         corrupted=len(torn),
         suppressed=len(hidden),
         noise=_counted((seen.finding.noise, seen.use.cell) for seen in sightings if seen.finding.noise),

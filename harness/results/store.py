@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, Severity, SourceFrame
+from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -90,6 +90,7 @@ _run_kernels = sa.Table(
     sa.Column("incremental", sa.Boolean, nullable=False),
     sa.Column("image", sa.Text, nullable=False),
     sa.Column("command", sa.Text, nullable=False, server_default=""),
+    sa.Column("tree_id", sa.Text, nullable=False, server_default=""),
 )
 _run_patch_files = sa.Table(
     "run_patch_files",
@@ -137,6 +138,8 @@ _run_cells = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reused", sa.Boolean, nullable=False),
     sa.Column("own_lines", sa.Text, nullable=False),  # JSON: finding's place in the cell -> [patch, "file:line"]
+    # JSON: finding's place in the cell -> {frame's place: [[patches], by its line]}
+    sa.Column("touched_frames", sa.Text, nullable=False, server_default="{}"),
 )
 _cells = sa.Table(
     "cells",
@@ -212,7 +215,8 @@ class TreeRow:
 
 @dataclass(frozen=True, slots=True)
 class KernelRow:
-    """A kernel of a run; ``state`` is built, cached or failed."""
+    """A kernel of a run; ``state`` is built, cached or failed. ``tree_id`` is the git tree id of its source, "" where
+    it was not kept."""
 
     tree: str
     patches: int
@@ -225,12 +229,14 @@ class KernelRow:
     incremental: bool
     image: str
     command: str = ""
+    tree_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CellRow:
     """A cell in a run. ``result`` is None where nothing was booted; ``own_lines`` maps a finding's place to the patch
-    and source line of the series that made the report."""
+    and source line of the series that made the report, ``touched_frames`` its place to the frames of its source that
+    the series touched, by their place."""
 
     tree: str
     patches: int
@@ -243,6 +249,7 @@ class CellRow:
     reused: bool
     own_lines: dict[int, tuple[int, str]]
     result: CellResult | None = None
+    touched_frames: dict[int, dict[int, FrameTouch]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +433,10 @@ class Store:
             "run": run, "tree": row.tree, "patches": row.patches, "stressor": row.stressor, "seed": row.seed,
             "repeat": row.repeat, "cell": row.cell, "outcome": row.outcome.value, "reason": row.reason,
             "reused": row.reused, "own_lines": json.dumps(row.own_lines),
+            "touched_frames": json.dumps({
+                place: {frame: astuple(touch) for frame, touch in frames.items()}
+                for place, frames in row.touched_frames.items()
+            }),
         }  # fmt: skip
         self._upsert(_run_cells, values)
 
@@ -496,7 +507,8 @@ class Store:
             outcome = Outcome(row["outcome"])
             # A later run may have finished the cell: what failed here stays a failure of this run.
             booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
-            values = row | {"own_lines": own, "outcome": outcome}
+            touched = _touched(row["touched_frames"])
+            values = row | {"own_lines": own, "outcome": outcome, "touched_frames": touched}
             found = results.get(row["cell"]) if booted else None
             if found is not None:
                 result = self._interpreted(*found, series, row["tree"], frozenset(own))
@@ -505,6 +517,23 @@ class Store:
                     values |= {"outcome": result.outcome, "reason": result.reason}
             cells.append(CellRow(**values))
         return cells
+
+    def newest_source(self, key: str) -> tuple[str, dict[int, dict[int, FrameTouch]]]:
+        """(git tree id of its kernel's source, frames that the series touched by finding) of a cell in the newest run
+        that has it; of several prefixes with one image, the one with the most patches. "" and {} where none has."""
+        kernel = sa.and_(*(_run_kernels.c[name] == _run_cells.c[name] for name in ("run", "tree", "patches")))
+        query = (
+            sa.select(_run_kernels.c.tree_id, _run_cells.c.touched_frames)
+            .select_from(_run_cells)
+            .join(_runs, _runs.c.id == _run_cells.c.run)
+            .join(_run_kernels, kernel)
+            .where(_run_cells.c.cell == key)
+            .order_by(_runs.c.started.desc(), _run_cells.c.patches.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found = connection.execute(query).first()
+        return ("", {}) if found is None else (str(found.tree_id), _touched(found.touched_frames))
 
     # Cells
 
@@ -794,6 +823,13 @@ def _proof(text: str | None) -> Proof | None:
         tuple(data["missing"]),
         data["summary"],
     )
+
+
+def _touched(text: str) -> dict[int, dict[int, FrameTouch]]:
+    return {
+        int(place): {int(frame): FrameTouch(tuple(patches), by_line) for frame, (patches, by_line) in frames.items()}
+        for place, frames in json.loads(text).items()
+    }
 
 
 def _own_lines(text: str) -> dict[int, tuple[int, str]]:

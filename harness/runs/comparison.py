@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.model.errors import UserError
 from harness.model.observation import Observation
 from harness.model.verdict import Rate, TitleVerdict
-from harness.reports.folding import suppressed_words
+from harness.reports.folding import suppressed_counts, suppressed_words
 from harness.results.comparison import Column, Comparison, TitleRow
 from harness.results.store import CellRow, RunRow, Store
 from harness.runs.summary import observations
@@ -83,8 +82,8 @@ def _suppressed(store: Store, runs: Iterable[str]) -> tuple[str, ...]:
     lines = []
     for run in dict.fromkeys(runs):
         results = [cell.result for cell in store.run_cells(run) if cell.result is not None]
-        counts = Counter(finding.noise for result in results for finding in result.findings if finding.suppressed)
-        lines += [f"{run}: {suppressed_words(sorted(counts.items()))}"] if counts else []
+        counts = suppressed_counts(finding for result in results for finding in result.findings)
+        lines += [f"{run}: {suppressed_words(counts)}"] if counts else []
     return tuple(lines)
 
 

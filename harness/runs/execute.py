@@ -22,7 +22,7 @@ from harness.model.cell import Cell, CellResult, Outcome, Stressor
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
 from harness.model.events import Notice, Remaining
-from harness.model.finding import Finding
+from harness.model.finding import Finding, FrameTouch
 from harness.model.guest import Accelerator
 from harness.model.series import SeriesSpec
 from harness.model.tree import Applied
@@ -44,6 +44,7 @@ from harness.runs.preparation import (
 from harness.runs.request import RunRequest
 from harness.runs.step import Step
 from harness.runs.summary import summarize
+from harness.runs.touched import SeriesTouch
 from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import line_origin
 
@@ -64,6 +65,7 @@ class Run:
         # Kept with the run: a continued --again must go on with the repeats it began.
         self.first_repeat = int(self.row.arguments.get("first_repeat", 0))
         self._cancelled = threading.Event()
+        self._touches: dict[str, SeriesTouch] = {}
         self._told_dropped: dict[str, set[DroppedOption]] = {}
         self._accelerator: tuple[Accelerator, str] | None = None
 
@@ -221,8 +223,9 @@ class Run:
             shop.store.put_build_messages(self.row.id, build.tree, patches, error.messages)
             return None
         row = KernelRow(
-            *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command
-        )
+            *common, kernel.key, kernel.digest, state, "", kernel.seconds, kernel.incremental, image.digest, command,
+            kernel.tree_id,
+        )  # fmt: skip
         shop.store.put_kernel(self.row.id, row)
         if kernel.warnings is not None:
             shop.store.put_build_messages(self.row.id, build.tree, patches, kernel.warnings)
@@ -347,11 +350,17 @@ class Run:
         reused: bool,
     ) -> None:
         own: dict[int, tuple[int, str]] = {}
+        touched: dict[int, dict[int, FrameTouch]] = {}
         if result is not None and patches:
+            store = self.workshop.library.store
+            touch = self._touches.setdefault(prepared.tree.name, SeriesTouch(store, prepared.applied))
             for place, finding in enumerate(result.findings):
                 origin = self._own_line(prepared, patches, finding)
                 if origin is not None:
                     own[place] = origin
+                frames = touch.frames(patches, finding)
+                if frames:
+                    touched[place] = frames
         row = CellRow(
             tree=prepared.tree.name,
             patches=patches,
@@ -363,6 +372,7 @@ class Run:
             reason=reason,
             reused=reused,
             own_lines=own,
+            touched_frames=touched,
         )
         self.workshop.store.put_run_cell(self.row.id, row)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.config.yaml_file import nearest
@@ -9,13 +10,25 @@ from harness.model.errors import UserError
 from harness.model.tree import TreeFiles
 from harness.runs.workshop import Workshop
 from harness.trees.git_objects import GitObjects
-from harness.trees.tree_files import FolderFiles, GitTreeFiles
+from harness.trees.tree_files import FolderFiles, GitTreeFiles, TreeLines
 
 
 def named_tree_files(workshop: Workshop, name: str) -> GitTreeFiles:
     """The files of a tree of configs/trees, fetched where it is not here. Raises TreeUnavailable."""
     content = workshop.library.ensure(workshop.catalogue.tree(name), workshop.notice)
     return GitTreeFiles(GitObjects(workshop.library.store.path), content.commit, name)
+
+
+def source_text(workshop: Workshop, tree_id: str) -> Callable[[str, int], str]:
+    """Reads (file, line) of a tree in the object store by its git tree id; "" for what is not there."""
+    store = workshop.library.store.path
+    lines = TreeLines(GitObjects(store), tree_id) if tree_id and store.is_dir() else None
+
+    def text(file: str, line: int) -> str:
+        found = lines(file) if lines is not None else None
+        return found[line - 1] if found is not None and 0 < line <= len(found) else ""
+
+    return text
 
 
 def tree_files(workshop: Workshop, text: str) -> TreeFiles:

@@ -232,6 +232,20 @@ def _conflict(error: git.GitCommandError) -> str:
     return "; ".join(parts) or git_reason(error)
 
 
+def prefix_diff(store: ObjectStore, before: Prefix, after: Prefix) -> str:
+    """What changed from one prefix to another, as git's diff without context; "" where that is nothing, or the objects
+    are gone."""
+    if before.tree_id == after.tree_id:
+        return ""
+    try:
+        return store.git(
+            "diff-tree", "-p", "-r", "-U0", "-M", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/",
+            "--dst-prefix=b/", before.tree_id, after.tree_id,
+        )  # fmt: skip
+    except git.GitCommandError:
+        return ""
+
+
 def line_origin(store: ObjectStore, applied: Sequence[Prefix], patches: int, file: str, line: int) -> int | None:
     """The number of the patch that added a source line of the prefix with ``patches`` patches.
 

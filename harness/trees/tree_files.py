@@ -57,6 +57,26 @@ class GitTreeFiles:
         return sorted(self.objects.holding(self.root, text))
 
 
+class TreeLines:
+    """Lines of files of a tree that is known by its git tree id ("": of none), for readers: the file's text without
+    line ends, undecodable bytes as U+FFFD. Not to be shared between threads."""
+
+    def __init__(self, objects: GitObjects, tree_id: str) -> None:
+        self._objects = objects
+        self._root = tree_id
+        self._known: dict[str, tuple[str, ...] | None] = {}
+
+    def __call__(self, path: str) -> tuple[str, ...] | None:
+        """None for what is no regular file of the tree, larger than 16 MiB, or not here any more."""
+        if path not in self._known:
+            if len(self._known) >= 256:
+                self._known.clear()
+            entry = self._objects.entry(self._root, path) if self._root else None
+            data = self._objects.blob(entry.object_id) if entry is not None and entry.is_file else None
+            self._known[path] = None if data is None else tuple(data.decode("utf-8", "replace").split("\n"))
+        return self._known[path]
+
+
 class FolderFiles:
     """TreeFiles of a plain folder. Symbolic links are not followed, so that none leads out of it."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from harness.findings.dwarf import Budget, read_dwarf
 from harness.findings.parser import parse_console
 from harness.findings.source_places import CACHE, SourcePlaces, TraceEntry, relative_source, trace_entries
 from harness.guests.kernel_symbols import KernelSymbols, read_symbols
@@ -148,6 +151,14 @@ def test_entries_of_a_trace(lines: tuple[str, ...], expected: tuple[TraceEntry, 
     assert trace_entries(report(*lines)) == expected
 
 
+def test_hostile_lines_take_no_time() -> None:
+    lines = [f" [<c0112233>] {'a' * 4000}" for _ in range(400)]
+    began = time.thread_time()
+    assert len(trace_entries(report("oops", "Call Trace:", *lines))) == 64
+    assert trace_entries(report("oops", *[f"RIP: {'a.$' * 1300}"] * 400)) == ()
+    assert time.thread_time() - began < 2.0
+
+
 def test_every_recorded_case_gives_entries_or_none() -> None:
     """No case of the corpus is an error, and traces that the parser found give entries."""
     found = 0
@@ -179,6 +190,54 @@ def test_addresses_without_names(kernel: str) -> None:
     behind = called(kernel, "start_kernel", "tiny_init")
     got = places(kernel).frames(report("oops", "Call Trace:", f" [<{behind:08x}>]"))
     assert got == (SourceFrame("start_kernel", "kernel/sys.c", line_of("kernel/sys.c", "return tiny_init")),)
+
+
+def test_a_pointer_to_a_function_is_no_call_of_it_though_it_has_no_name() -> None:
+    """2.5 prints whatever is in the kernel's text; the byte before a function is in another one."""
+    begin, behind = start("tiny_free", "dwarf2-i386"), called("dwarf2-i386", "tiny_free", "shared_name")
+    one, two = places("dwarf2-i386").frames(report("oops", f"Call Trace: [<{begin:08x}>] [<{behind:08x}>]"))
+    assert one == SourceFrame("tiny_free", "mm/tiny.c", line_of("mm/tiny.c", "tiny_free") + 1, trusted=False)
+    assert two.function == "tiny_free" and two.trusted and two.line == line_of("mm/tiny.c", "shared_name(*page)")
+
+
+def test_assembler_inside_of_c_has_no_lines_of_the_function_before_it() -> None:
+    """Its bytes come behind the last line of a function, and seem to be that line's."""
+    dwarf = read_dwarf(FOLDER / "dwarf4")
+    begin = start("tiny_free", "dwarf4")
+    behind = called("dwarf4", "tiny_free", "shared_name")
+    inner = dwarf.places(behind, Budget(9.0), begin)
+    assert inner == dwarf.places(behind, Budget(9.0)), "the function itself is told of"
+    padding = next(at for at in range(behind, behind + 64) if dwarf.places(at, Budget(9.0))[0].function == "")
+    assert dwarf.places(padding, Budget(9.0))[0].line > 0
+    assert dwarf.places(padding, Budget(9.0), padding) == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("WARNING: CPU: 2 PID: 58 at mm/tiny.c:77 tiny_loop+0x9/0x90", 77),
+        ("kernel BUG at mm/tiny.c:77!", 77),
+        ("kernel BUG at tiny.c:77!", 77),  # 2.5
+        ("kernel BUG at /source/mm/tiny.c:77!", 77),
+        ("kernel BUG at mm/other.c:77!", None),
+        ("BUG: unable to handle page fault", None),
+    ],
+)
+def test_the_kernels_own_word_on_a_trap_is_believed_before_the_compilers(head: str, line: int | None) -> None:
+    first, second = "RIP: 0010:tiny_loop+0x9/0x90", " tiny_init+0x9/0x90"
+    frames = places("dwarf5").frames(report(head, first, "Call Trace:", second))
+    plain = places("dwarf5").frames(report("oops", first, "Call Trace:", second))
+    assert frames[0] == (plain[0] if line is None else replace(plain[0], line=line))
+    assert frames[1:] == plain[1:]
+
+
+def test_what_was_inlined_into_a_call_that_is_over_is_left_out() -> None:
+    behind = called("dwarf5", "tiny_free", "sink") - start("tiny_free", "dwarf5")
+    entry = f"tiny_free+{behind:#x}/0x100"
+    frames = places("dwarf5").frames(report("oops", "Call Trace:", f" ? {entry}", f" {entry}"))
+    assert [(frame.function, frame.trusted) for frame in frames] == [
+        ("tiny_free", False), ("page_count_of", True), ("page_is_free", True), ("tiny_free", True),
+    ]  # fmt: skip
 
 
 def test_a_name_of_two_functions_is_told_apart_by_its_size_or_not_at_all() -> None:
@@ -223,6 +282,28 @@ def test_a_kernel_that_tells_nothing_gives_nothing(tmp_path: Path) -> None:
             vmlinux.write_bytes(content)
         assert SourcePlaces(vmlinux, lambda: read_symbols(vmlinux)).frames(finding) == ()
     assert places("dwarf4").frames(report("oops", "no trace")) == ()
+
+
+@pytest.mark.parametrize(
+    ("banner", "folder"),
+    [
+        ("Linux version 2.5.31 (harness", "include/asm-i386"),
+        ("Linux version 2.6.23-rc1 (", "include/asm-i386"),
+        ("Linux version 2.6.25 (", "include/asm-x86"),
+        ("Linux version 3.0.1 (", "arch/x86/include/asm"),
+        ("", "arch/x86/include/asm"),
+    ],
+)
+def test_headers_behind_the_link_of_a_build_are_the_trees_own(banner: str, folder: str, tmp_path: Path) -> None:
+    vmlinux = tmp_path / "vmlinux"
+    data = (FOLDER / "dwarf2-i386").read_bytes()
+    assert data.count(b"/include\0") and data.count(b"tiny.h\0")
+    # The same length: "/source/include" and "tiny.h" to "include/asm/.." names that a build's link makes.
+    data = data.replace(b"/source/include\0", b"/out/include/./\0").replace(b"tiny.h\0", b"asm/t.\0")
+    vmlinux.write_bytes(data + banner.encode())
+    begin, behind = start("tiny_free", "dwarf2-i386"), called("dwarf2-i386", "tiny_free", "sink")
+    finding = report("oops", "Call Trace:", f" tiny_free+{behind - begin:#x}/0x100")
+    assert SourcePlaces(vmlinux, lambda: read_symbols(vmlinux)).frames(finding)[0].file == f"{folder}/t."
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.model.build_message import NOT_KNOWN, BroughtMessage, BuildChange, BuildMessage, MessageKind
 from harness.model.cell import CellResult, Outcome, Proof
-from harness.model.finding import Finding, Severity
+from harness.model.finding import Finding, FrameTouch, Severity, SourceFrame
 from harness.model.tree import Applied, PatchState
 from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
@@ -36,6 +36,16 @@ WARNING = Finding(
     ),
     frames=("dump_stack_lvl", "lockdep_rcu_suspicious", "folio_try_get"),
 )
+WARNING_SOURCE = (
+    SourceFrame("folio_ref_try_add", "include/linux/page_ref.h", 281, True),
+    SourceFrame("folio_try_get", "include/linux/page_ref.h", 301),
+    SourceFrame("filemap_get_entry", "mm/filemap.c", 1840),
+    SourceFrame("stale_entry", "mm/filemap.c", 99, trusted=False),
+    SourceFrame("entry_SYSCALL_64_after_hwframe", "", 0),
+)
+WARNING = replace(WARNING, source=WARNING_SOURCE)
+TOUCHED = {0: FrameTouch((2,), True), 2: FrameTouch((1, 2), False)}
+"""What the series touched of WARNING_SOURCE."""
 OOPS = Finding(
     kind="BUG",
     title="BUG: unable to handle page fault in split_huge_page_to_list",
@@ -54,6 +64,7 @@ HOSTILE_FINDING = Finding(
     last_line=9000,
     lines=(HOSTILE, LONG_WORD, "</pre></details>", "\x1b[2J\x1b[H"),
     corrupted=True,
+    source=(SourceFrame(HOSTILE, f"mm/{HOSTILE}.c", 7, True), SourceFrame(LONG_WORD, LONG_WORD, 8, trusted=False)),
 )
 OOM = Finding("OOM", "Out of memory: Killed process", None, Severity.NOTICE, 900, 901, ("Out of memory", "Killed"))
 
@@ -112,7 +123,8 @@ def cell(
     key = key_of(tree, patches, stressor, repeat)
     bare = outcome in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED, Outcome.BUILD_FAILED)
     done = None if bare else result(key, outcome, reason, findings)
-    return CellRow(tree, patches, stressor, 1 + repeat, repeat, key, outcome, reason, reused, own or {}, done)
+    touched = {place: TOUCHED for place, finding in enumerate(findings) if finding is WARNING and patches}
+    return CellRow(tree, patches, stressor, 1 + repeat, repeat, key, outcome, reason, reused, own or {}, done, touched)
 
 
 def kernel(patches: int, state: str = "built", reason: str = "", tree: str = "linux-6.1") -> KernelRow:
@@ -279,3 +291,8 @@ def excerpt(key: str, artefact: str, first: int, last: int) -> list[str]:
 def hostile_excerpt(key: str, artefact: str, first: int, last: int) -> list[str]:
     """Console lines that would like to be something else."""
     return [f"{number} {HOSTILE}{LONG_WORD}\r\n</pre>" for number in range(first, last + 1)]
+
+
+def source(cell: CellRow, file: str, line: int) -> str:
+    """A line of a made-up source, hostile as any."""
+    return f"\tfound = {HOSTILE}({cell.patches}, {line}); /* {file[:40]} */"

@@ -56,13 +56,15 @@ def check(page: str) -> Checker:
 
 @pytest.mark.parametrize("reader", [sample.excerpt, sample.hostile_excerpt])
 def test_an_awkward_run_is_one_safe_file(reader: object) -> None:
-    page = run_page(sample.awkward_run(), ReportContext(excerpt=reader))  # type: ignore[arg-type]
+    page = run_page(sample.awkward_run(), ReportContext(excerpt=reader, source=sample.source))  # type: ignore[arg-type]
     check(page)
     assert "<script>" not in page and "\x1b" not in page and "\x00" not in page
     assert "\u202e" not in page and "\u200b" not in page
     assert "&lt;script&gt;" in page
     assert "did-not-exercise" in page or "did not exercise" in page
     assert "unavailable" in page
+    assert "include/linux/page_ref.h:281" in page and "the line is patch 2&#39;s" in page
+    assert "its function was changed by patches 1, 2" in page
 
 
 def test_a_large_run_stays_readable() -> None:

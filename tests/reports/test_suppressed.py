@@ -26,7 +26,7 @@ ENTRIES = {
 def noisy_run() -> RunSummary:
     """A run with two cells of which noise took something."""
     cells = (
-        cell(0, "memcg", Outcome.PASS, (NOISY, NOISY, KNOWN)),
+        cell(0, "memcg", Outcome.PASS, (replace(NOISY, repeats=2), KNOWN)),
         cell(0, "memcg", Outcome.FINDING, (NOISY, OOPS), repeat=1),
     )
     tree = TreeSummary(large_run().trees[0].row, (KernelSummary(kernel(0), cells, ()),))

@@ -11,7 +11,7 @@ import pytest
 
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
 from harness.model.errors import InfrastructureError, UserError
-from harness.model.finding import KERNEL_LOG, Effect, Finding, Severity, SourceFrame
+from harness.model.finding import KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.guest import Accelerator, GuestSpec
 from harness.model.tree import Applied, PatchState
 from harness.results.store import SCHEMA_VERSION, CellContext, CellRow, KernelRow, RunRow, Store, TreeRow
@@ -172,17 +172,25 @@ def test_a_run_and_its_parts(tmp_path: Path) -> None:
     store.put_tree(name, TreeRow("tree", False, "why"))
     store.put_tree(name, TreeRow("tree", True, "", "t", "s", "n"))
     assert store.trees(name) == [TreeRow("tree", True, "", "t", "s", "n")]
-    kernel = KernelRow("tree", 1, "s", "k", "d", "built", "", 2.0, True, "i", "docker")
+    kernel = KernelRow("tree", 1, "s", "k", "d", "built", "", 2.0, True, "i", "docker", "7a")
     store.put_kernel(name, kernel)
     assert store.kernels(name) == [kernel]
     assert store.usual_build_seconds("tree", True) == 2.0
     assert store.usual_build_seconds("tree", False) is None
     kept = store.put_cell(cell(), result(cell(), tmp_path / "guest", (FINDING,)), 5.0)
-    row = CellRow("tree", 1, "migration", 1, 0, cell().key, Outcome.FINDING, "why", False, {0: (2, "mm/x.c:7")})
+    touched = {0: {1: FrameTouch((1, 2), False), 3: FrameTouch((2,), True)}}
+    row = CellRow(
+        "tree", 1, "migration", 1, 0, cell().key, Outcome.FINDING, "why", False, {0: (2, "mm/x.c:7")}, None, touched
+    )
     blocked = CellRow("tree", 1, "memcg", 1, 0, "", Outcome.BLOCKED, "needs X", False, {})
     store.put_run_cell(name, row)
     store.put_run_cell(name, blocked)
     assert store.run_cells(name) == [blocked, replace(row, result=kept)]
+    assert store.newest_source(cell().key) == ("7a", touched)
+    store.put_run_cell(name, replace(row, patches=2, touched_frames={}))
+    store.put_kernel(name, replace(kernel, patches=2, tree_id="7b"))
+    assert store.newest_source(cell().key) == ("7b", {})
+    assert store.newest_source("0" * 64) == ("", {})
     assert store.usual_seconds("migration") == 1.5
 
 

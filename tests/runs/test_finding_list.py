@@ -78,6 +78,7 @@ def test_the_list_counts_distinct_cells_of_the_same_trees_and_stressors(results:
     assert (bug.first.run, bug.last.run) == ("run0000-demo-0000", "run0003-demo-0003")
     assert bug.first.time < bug.last.time
     assert bug.runs == tuple((f"run{n:04d}-demo-{n:04x}", 5) for n in (3, 2, 1, 0)), "the newest first"
+    assert bug.reports == bug.hits
     assert bug.signatures == ((BUG.signature, CELLS // 20),)
     assert (bug.effect, bug.kind, bug.function) == (Effect.FAIL, "bug", "__split_huge_page")
     oom = titled(found, OOM)
