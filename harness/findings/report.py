@@ -115,6 +115,8 @@ class Report:
         self.traces = 0
         self.interrupt_end: int | None = None
         self.ended = False
+        self.past_end = False
+        """Its end was seen, and a line behind it; or one that its kind may print again and again."""
         self.panicked = line.message.startswith("Kernel panic")
         self.cause_lost = False
         """A header that only ever follows another line or report, which the console lacks."""
@@ -186,6 +188,8 @@ class Report:
             self.join(line, None)
         else:
             self.foreign_count += 1
+            # Behind the end mark of an oops come registers again, or the panic that it causes.
+            self.past_end = self.past_end or (self.ended and not self.panicked)
             if len(self.foreign) < MAX_LINES:
                 self.foreign.append(line)
             if self.foreign_count >= self._patience():
@@ -223,7 +227,7 @@ class Report:
         if self.ended and not self.foreign and is_entry_line(message) and self._has_one_trace:
             self.mixed = True
         if self.splat.ends and self.splat.ends.match(message):
-            self.ended = True
+            self.ended = self.past_end = True
             if (named := program_counter(message, resolve)) is not None:
                 self.places.append(("pc", named))
             return True
@@ -374,12 +378,7 @@ class Report:
 
     @property
     def is_complete_fatal(self) -> bool:
-        if self.severity is not Severity.FATAL:
-            return False
-        # Behind the end mark of an oops come registers again, or the panic that it causes. A last line of its own kind
-        # may come again and again.
-        ended = self.ended and (self.foreign_count > 0 or self.splat.ends is not None)
-        return self.over or (ended and not self.panicked)
+        return self.severity is Severity.FATAL and (self.over or self.past_end)
 
     def _trusted(self, places: Iterable[str]) -> list[str]:
         wanted = set(places)

@@ -30,7 +30,7 @@ import pytest
 
 from harness.findings import parse_console
 from harness.findings.frames import Resolve
-from harness.model.finding import Finding
+from harness.model.finding import Finding, Severity
 from tests.findings import damage
 from tests.findings.test_console_cases import CASES, case_name, read_case, symbols_of
 
@@ -64,8 +64,12 @@ class Count:
 
     def add(self, found: Iterable[Finding], truth: set[str]) -> None:
         titles = set()
+        dead = False
         for finding in found:
             titles.add(finding.title)
+            if dead and finding.title not in truth:
+                continue  # a consequence of a death, where what tells so is cut off
+            dead = dead or (finding.severity is Severity.FATAL and finding.title in truth)
             if finding.corrupted:
                 self.corrupted += 1
             elif finding.title in truth:
