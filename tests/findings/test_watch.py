@@ -46,7 +46,7 @@ def test_no_report_is_complete_before_all_is_said_that_names_it(path: Path) -> N
     until = [f for f in parse_console(b"".join(lines[:complete]), symbols_of(path).get) if f.severity is Severity.FATAL]
     assert until[0].title == fatal[0].title
     ends = [number for number, line in enumerate(lines, 1) if b"---[ end " in line and number > fatal[0].first_line]
-    if ends and len(found) == 1 and found[0].kind != "early-exception":
+    if ends and len(found) == 1 and found[0].kind != "early-exception" and b"[#2]" not in console:
         assert complete >= ends[0]
 
 
