@@ -14,7 +14,9 @@ from harness.model.finding import Severity
 from harness.reports import tables
 from harness.reports.finding_tables import finding_page, findings_list, page_object, summary_object
 from harness.reports.terminal import listener_for
+from harness.reports.trace import trace_lines
 from harness.runs.finding_list import Wanted, found_titles, one_title, whole_finding
+from harness.runs.tree_files import source_text
 from harness.runs.workshop import Workshop
 
 
@@ -75,10 +77,13 @@ def findings_show_command(wanted: Wanted, title: str, as_json: bool) -> int:
         summary = one_title(found_titles(workshop, wanted), title)
         sample = whole_finding(workshop, summary.best)
         entries = workshop.interpretation.reasons(name for name, _ in summary.noise)
+        tree_id, touched = workshop.store.newest_source(summary.best.use.cell)
+        text = source_text(workshop, tree_id)
     if as_json:
         click.echo(json.dumps(page_object(summary, sample, entries)))
     else:
-        tables.show(sys.stdout, finding_page(summary, sample, entries))
+        trace = trace_lines(sample.source, touched.get(summary.best.place, {}), text)
+        tables.show(sys.stdout, finding_page(summary, sample, entries, trace=trace))
     return 0
 
 

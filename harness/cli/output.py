@@ -78,7 +78,8 @@ def show_cell(
     for place, finding in enumerate(result.findings[:MAX_TRACES]):
         if finding.source:
             lines = trace_lines(finding.source, touched.get(place, {}), text)
-            tables.show(sys.stdout, tables.TraceTable(finding, lines))
+            click.echo()
+            tables.show(sys.stdout, tables.TraceTable(finding.title, lines))
     click.echo()
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:

@@ -118,7 +118,8 @@ BODY: tuple[BodyPart, ...] = (
     BodyPart(
         (
             r"Bytes b4|Object|Redzone|Padding|Slab|INFO: |FIX |cache|Last user|Prev obj|Next obj|slab |[0-9a-f]{3}: |"
-            r"(?:Write|Read|read|write|race) |The buggy|which belongs|The buggy address|(?:Freed|Allocated|freed|"
+            r"(?:Write|Read) of |(?:read|write|read-write)(?: \([a-z, ]{1,40}\))? to |race at |"
+            r"The buggy|which belongs|The buggy address|(?:Freed|Allocated|freed|"
             r"allocated) |"
             r"Memory state|kfence-|Reported by|value changed|[>^ ]{0,3}(?:[0-9a-f]{16}|ffff)|\^|index |shift |"
             r"signed|load |"

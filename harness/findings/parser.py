@@ -343,6 +343,8 @@ class ConsoleParser:
         if report.comes_of_dying:
             death.absorb(report)
             return death
+        if not (report.rooted or report.ended) and (report.task is None or report.task == death.task):
+            report.torn = True  # its trace may have been cut before it came to the task's end
         self._hand_out(death)
         return report
 

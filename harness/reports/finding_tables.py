@@ -20,7 +20,8 @@ from harness.model.observation import HANG_TITLE
 from harness.model.plain_text import clean
 from harness.reports.folding import suppressed_words
 from harness.reports.run_json import noise_entry_object
-from harness.reports.tables import listing
+from harness.reports.tables import TraceTable, listing
+from harness.reports.trace import TraceLine
 from harness.reports.wording import TONE_STYLES, severity_mark
 from harness.results.finding_list import Moment, Sighting, TitleSummary
 
@@ -96,10 +97,14 @@ def day(seconds: float) -> str:
 
 
 def finding_page(
-    summary: TitleSummary, sample: Finding, entries: Mapping[str, NoiseEntry], command: str = "harness"
+    summary: TitleSummary,
+    sample: Finding,
+    entries: Mapping[str, NoiseEntry],
+    command: str = "harness",
+    trace: Sequence[TraceLine] = (),
 ) -> Group:
-    """All that is known of a bug: where it is from, how often, its best sample and how to have it again. ``entries``
-    are the known reports by name."""
+    """All that is known of a bug: where it is from, how often, its best sample with its ``trace`` in the source, and
+    how to have it again. ``entries`` are the known reports by name."""
     mark = severity_mark(summary.severity)
     function = f", function {clean(summary.function)}" if summary.function else ""
     kind = f"{mark.words}, kind {clean(summary.kind)}{function}; {_EFFECTS[summary.effect]}"
@@ -126,8 +131,8 @@ def finding_page(
         parts.append(Text(f"and {len(summary.runs) - 20} more runs"))
     parts += [Text(""), Text(sample_heading(summary.best, sample), style="bold")]
     parts += [Text(clean(line.expandtabs())) for line in sample.lines]
-    if traced := trace_lines(sample):
-        parts += [Text(""), Text("the trace in the source", style="bold"), *(Text(line) for line in traced)]
+    if trace:
+        parts += [Text(""), TraceTable("the trace in the source", trace)]
     parts += [Text(""), Text(f"repeat it: {repro_line(summary.best, command)}")]
     if bisect := bisect_line(summary, command):
         parts.append(Text(f"which patch: {bisect}"))
@@ -186,15 +191,6 @@ def sample_heading(best: Sighting, sample: Finding) -> str:
     place = f"{sample.artefact} lines {sample.first_line} to {sample.last_line}" if sample.first_line else "report"
     torn = ", corrupted" if sample.corrupted else ""
     return f"{clean(use.tree)} {kernel}, {clean(use.stressor)}, cell {use.cell[:16]}: {place}{torn}"
-
-
-def trace_lines(finding: Finding) -> list[str]:
-    """The finding's trace in the source, a line per entry; none where the kernel's vmlinux could not tell."""
-    lines = []
-    for frame in finding.source:
-        name = f"{'? ' if not frame.trusted else ''}{frame.function}{' (inlined)' if frame.inlined else ''}"
-        lines.append(f"  {clean(name):40} {clean(frame.file)}{f':{frame.line}' if frame.line else ''}".rstrip())
-    return lines
 
 
 def repro_line(best: Sighting, command: str = "harness") -> str:

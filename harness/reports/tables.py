@@ -261,15 +261,15 @@ def suppressed_lines(findings: Sequence[Finding], entries: Mapping[str, NoiseEnt
 
 @dataclass(frozen=True, slots=True)
 class TraceTable:
-    """A finding's trace with its source: who was inlined stands indented above the function that it is in, what lay on
+    """A trace with its source: who was inlined stands indented above the function that it is in, what lay on
     the stack from earlier calls is dim and has a "?". The source stands beside the frame, or below it where there is
     no room for it."""
 
-    finding: Finding
+    heading: str
     lines: Sequence[TraceLine]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(f"\n{clean(self.finding.title)}", style="bold")
+        yield Text(clean(self.heading), style="bold")
         mark = max((len(line.mark) for line in self.lines), default=0)
         left = options.max_width - (mark + 1 if mark else 0)
         names = [_frame_name(line) for line in self.lines]

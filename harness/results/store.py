@@ -721,16 +721,13 @@ class Store:
         asked: dict[str, str] = {}
         with self._read() as connection:
             uses = []
-            for row in connection.execute(query):
-                if row.run not in asked:
-                    asked[row.run] = _asked_series(row.series, row.arguments)
-                own = _own_lines(row.own_lines) if row.own_lines != "{}" else {}
-                uses.append(
-                    CellUse(
-                        row.run, row.series, asked[row.run], row.tree, row.patches, row.stressor, row.cell, row.reused,
-                        row.started, row.finished, own,
-                    )
-                )  # fmt: skip
+            for run, series, arguments, tree, patches, stressor, cell, reused, start, end, own in connection.execute(
+                query
+            ):
+                if run not in asked:
+                    asked[run] = _asked_series(series, arguments)
+                lines = _own_lines(own) if own != "{}" else {}
+                uses.append(CellUse(run, series, asked[run], tree, patches, stressor, cell, reused, start, end, lines))
             return uses
 
     def findings_of_cells(self, lines: bool) -> dict[str, tuple[str, tuple[Finding, ...]]]:

@@ -33,7 +33,8 @@ def observation(cell: CellRow) -> Observation | None:
         if place in cell.own_lines and not finding.corrupted
     }
     known = frozenset(HANG_TITLE if f.kind in SILENT_KINDS else f.title for f in judged if f.known)
-    untrusted = frozenset(f.title for f in judged if f.corrupted)
+    # A torn report of what fails no cell spoils none either.
+    untrusted = frozenset(f.title for f in judged if f.corrupted and f.effect is Effect.FAIL)
     panicked = any("Kernel panic" in line for f in judged for line in f.lines)
     return Observation(cell.stressor, frozenset(titles), own, untrusted, panicked, known)
 

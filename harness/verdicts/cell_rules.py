@@ -95,15 +95,8 @@ def means(entry: NoiseEntry, finding: Finding) -> bool:
     )
 
 
-def with_noise(
-    findings: Sequence[Finding], entries: Sequence[NoiseEntry], where: Circumstances, today: date
-) -> tuple[Finding, ...]:
-    """The findings with the name of the first entry that knows each, "" where none does; an expired one knows none."""
-    live = [entry for entry in entries if not entry.expired(today) and in_scope(entry, where)]
-    return tuple(
-        replace(finding, noise=next((entry.name for entry in live if means(entry, finding)), ""))
-        for finding in findings
-    )
+def _live(entries: Sequence[NoiseEntry], where: Circumstances, today: date) -> list[NoiseEntry]:
+    return [entry for entry in entries if not entry.expired(today) and in_scope(entry, where)]
 
 
 def expired_entries(entries: Sequence[NoiseEntry], today: date) -> tuple[NoiseEntry, ...]:
@@ -144,15 +137,17 @@ def judged(
     fails it all the same.
     """
     found = []
-    lists = {entry.name: entry.list for entry in rules.noise}
-    for place, finding in enumerate(with_noise(findings, rules.noise, where, rules.today)):
+    live = _live(rules.noise, where, rules.today)
+    for place, finding in enumerate(findings):
         effect = policy_effect(finding, where.stressor, rules.policy)
-        noise = "" if place in own else finding.noise
-        if noise and lists[noise] is NoiseList.DENY:
+        entry = next((entry for entry in live if place not in own and means(entry, finding)), None)
+        if entry is not None and entry.list is NoiseList.DENY:
             effect = Effect.SHOW
-        elif noise and effect is Effect.FAIL and finding.severity is not Severity.FATAL:
+        elif entry is not None and effect is Effect.FAIL and finding.severity is not Severity.FATAL:
             effect = Effect.COUNT
-        found.append(replace(finding, noise=noise, effect=effect))
+        noise = entry.name if entry is not None else ""
+        same = (noise, effect) == (finding.noise, finding.effect)
+        found.append(finding if same else replace(finding, noise=noise, effect=effect))
     return tuple(found)
 
 

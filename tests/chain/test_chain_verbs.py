@@ -246,8 +246,8 @@ def test_parse_prints_one_object_per_file(ran: Checkout, tmp_path: Path) -> None
     ended = ran.harness("parse", "--json", bad, good)
     assert ended.code == 1
     first, second = (json.loads(line) for line in ended.out.splitlines())
-    assert second == {"file": good, "findings": []}
-    assert set(first) == {"file", "findings"}
+    assert (second["file"], second["findings"]) == (good, [])
+    assert set(first) == set(second) == {"file", "lines", "findings"}
     (finding,) = first["findings"]
     first_line = finding.pop("first_line")
     assert finding.pop("last_line") - first_line >= 5
@@ -262,7 +262,7 @@ def test_parse_objects_have_the_documented_keys(ran: Checkout) -> None:
     cell = next(c for c in ran.store().run_cells(last_run(ran)) if c.patches)
     ended = ran.harness("parse", "--json", str(ran.store().cell_folder(cell.cell) / "console"))
     (finding,) = json.loads(ended.out)["findings"]
-    assert set(finding) == {"kind", "title", "function", "severity", "first_line", "last_line"}
+    assert {"kind", "title", "function", "severity", "first_line", "last_line", "corrupted", "effect"} <= set(finding)
 
 
 def test_doctor_names_what_is_missing_and_the_remedy(ran: Checkout) -> None:

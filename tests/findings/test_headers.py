@@ -261,6 +261,9 @@ HEADERS: dict[str, tuple[str, ...]] = {
         "slab: double free detected in cache 'x', objp c1.",
         "slab: Internal list corruption detected in cache 'x'(12), slabp c1(3). Hexdump:",
         "kfree_debugcheck: bad ptr c1h.",
+        "kmem_cache_destroy anon_vma: Slab cache still has objects",
+        "SLUB anon_vma: kmem_cache_destroy called for cache that still has objects.",
+        "kmem_cache_destroy: Can't free all objects c1234567",
         "INFO: Freed in fasync_free_rcu+0x14/0x20 age=624 cpu=0 pid=3",
     ),
     "page-allocation-failure": (

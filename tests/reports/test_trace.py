@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness.model.cell import Outcome
-from harness.model.finding import FrameTouch, SourceFrame
+from harness.model.finding import Finding, FrameTouch, SourceFrame
 from harness.reports import tables
 from harness.reports.run_json import cell_object, source_objects
 from harness.reports.trace import TraceLine, trace_lines
@@ -20,10 +20,10 @@ def text(file: str, line: int) -> str:
     return f"\t\tif (line == {line}) /* {file} */"
 
 
-def drawn(finding: object = sample.WARNING) -> str:
+def drawn(finding: Finding = sample.WARNING) -> str:
     stream = io.StringIO()
-    lines = trace_lines(finding.source, sample.TOUCHED, text)  # type: ignore[attr-defined]
-    tables.show(stream, tables.TraceTable(finding, lines))  # type: ignore[arg-type]
+    lines = trace_lines(finding.source, sample.TOUCHED, text)
+    tables.show(stream, tables.TraceTable(finding.title, lines))
     return stream.getvalue()
 
 
@@ -44,8 +44,8 @@ def test_a_terminal_of_any_width_has_frame_place_and_source(columns: int, monkey
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = drawn().splitlines()
     assert max(map(len, lines)) <= columns
-    assert lines[1] == sample.WARNING.title
-    frames = lines[2:-1]
+    assert lines[0] == sample.WARNING.title
+    frames = lines[1:-1]
     if columns == 80:  # the source below its frame
         assert len(frames) == 2 * len(sample.WARNING_SOURCE) - 1
         assert re.match(r" +if \(line == 281\) /\* include/linux/page_ref.h \*/", frames.pop(1))

@@ -32,6 +32,9 @@ CALLIN = Finding(
 )  # fmt: skip
 
 
+_RUN_CELL = "run, tree, patches, stressor, seed, repeat, cell, outcome, reason, reused, own_lines"
+
+
 def made_up_store(folder: Path, cells: int, per_run: int = 200, found: Sequence[Finding] = ()) -> Store:
     """``cells`` cells in runs of ``per_run``, one a day. Of each ten cells one patched one shows BUG (torn every fifth
     time), one any WARNING, one an OOM kill; ``found`` is on the very first cell, a baseline of v3.0."""
@@ -52,7 +55,7 @@ def made_up_store(folder: Path, cells: int, per_run: int = 200, found: Sequence[
             shown = _shown(number, patches) if number else list(found)
             _put(connection, cell, shown, BEGAN + run * DAY + place * 30)
             connection.execute(
-                "INSERT INTO run_cells VALUES (?, ?, ?, ?, ?, 0, ?, ?, '', 0, '{}')",
+                f"INSERT INTO run_cells ({_RUN_CELL}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, '', 0, '{{}}')",
                 (name, tree, patches, cell.stressor, number, cell.key, "finding" if shown else "pass"),
             )
     return store

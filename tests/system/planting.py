@@ -225,7 +225,8 @@ def fail(workshop: Workshop, planted: Planted, plant: Plant, folder: Path, *word
     boot = Boot(
         workshop.settings.qemu, kernel.image, planted.initrd, spec, Accelerator.TCG, append, vmlinux=kernel.vmlinux
     )
-    limits = replace(LIMITS, silence=plant.silence, wall=plant.wall)
+    slow = 4 if plant.kernel else 1  # a kernel of debuggers is silent for long, long before user space
+    limits = replace(LIMITS, silence=plant.silence * slow, wall=plant.wall * slow)
     result = run_guest(boot, folder, limits, _Watch(folder, plant.monitor))
     console = Path(result.console_path).read_bytes()
     log = Path(result.kernel_log_path).read_bytes() if result.kernel_log_path else b""

@@ -36,9 +36,9 @@ def test_a_bug_is_where_its_report_says(tree: str, workshop: Workshop, folder: P
 
     text = source_text(workshop, planted.kernel.tree_id)
     assert "BUG" in text(frames[0].file, frames[0].line)
-    # Some kernels have the trap's own functions between the two; the line of a caller is its call.
-    caller = next(frame for frame in frames if frame.function == "planted_act" and frame.trusted)
-    assert caller.file == "kernel/sys.c" and "planted_bug" in text(caller.file, caller.line), caller
+    # The line of a caller is its call; 2.5 prints pointers to functions, too.
+    calls = [text(frame.file, frame.line) for frame in frames if frame.function == "planted_thread"]
+    assert any("planted_act(" in call for call in calls), frames
     placed = [frame for frame in frames if frame.file]
     assert len(placed) >= len(frames) // 2
     assert all(text(frame.file, frame.line).strip() for frame in placed), "every place is in the tree"

@@ -30,7 +30,6 @@ from harness.verdicts.cell_rules import (
     means,
     policy_effect,
     rejudged,
-    with_noise,
 )
 
 TODAY = date(2026, 11, 21)
@@ -113,9 +112,9 @@ def test_where_an_entry_holds(words: dict[str, Any], inside: bool) -> None:
 
 def test_the_last_day_still_counts_and_the_next_does_not() -> None:
     known = entry(title="WARNING in x", expires=TODAY)
-    assert [f.noise for f in with_noise((WARNING,), (known,), NOWHERE, TODAY)] == ["known"]
+    assert [f.noise for f in judged((WARNING,), CellRules((known,), today=TODAY), NOWHERE)] == ["known"]
     tomorrow = date(2026, 11, 22)
-    assert [f.noise for f in with_noise((WARNING,), (known,), NOWHERE, tomorrow)] == [""]
+    assert [f.noise for f in judged((WARNING,), CellRules((known,), today=tomorrow), NOWHERE)] == [""]
     assert (expired_entries((known,), TODAY), expired_entries((known,), tomorrow)) == ((), (known,))
 
 

@@ -101,7 +101,7 @@ KINDS: tuple[Splat, ...] = (
         starts(r"(?:BUG: |bad: )?scheduling while atomic"),
         Key.TRACE,
         "2.5 'bad:', 2.6 without prefix, 2.6.18 on 'BUG:'",
-        leads=(b"bad: schedul", b"scheduling while"),
+        leads=(b"bad: scheduling", b"scheduling while"),
         words=(b"BUG",),
         names_itself=starts(r"cpu_idle\w*|do_idle"),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.findings.splat import FUNCTION, Key, Splat, starts
+from harness.findings.splat import FUNCTION, TRAPS, Key, Splat, starts
 from harness.model.finding import Severity
 
 KINDS: tuple[Splat, ...] = (
@@ -99,13 +99,31 @@ KINDS: tuple[Splat, ...] = (
         leads=(
             b"slab error in",
             b"Slab corruption",
-            b"slab: ",
+            b"slab: double",
+            b"slab: Internal",
+            b"slab: cache ",
             b"Double free",
             b"double free det",
             b"*** SLUB",
         ),
         words=(b"BUG",),
         patience=40,
+    ),
+    Splat(
+        "slab-corruption",
+        "slab corruption",
+        Severity.ERROR,
+        starts(
+            r"kmem_cache_destroy \S{1,80}: Slab cache still has objects|"
+            r"SLUB \S{1,80}: \S{1,40} called for cache that still has objects|"
+            r"kmem_cache_destroy: Can't free all objects"
+        ),
+        Key.TRACE,
+        "a line with a trace up to 5.1x, without one in 2.5, a WARN's message after: who destroys the cache is meant",
+        words=(b"still has objects", b"Can't free all objects"),
+        needs_trace=False,
+        continues=TRAPS,
+        refines=frozenset({"bug", "warning"}),
     ),
     Splat(
         "slab-corruption",
