@@ -240,6 +240,7 @@ def test_one_that_is_not_linear_is_caught(pattern: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_pattern_takes_linear_time() -> None:
     anywhere = searched()
     told = [line for pattern in all_patterns() for line in slow_pumps(pattern, pattern in anywhere)]
