@@ -167,6 +167,7 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_a_log_of_repeated_warnings_does_not_fill_memory(tmp_path: Path) -> None:
     """20,000 warnings, of which one is kept."""
     log = tmp_path / "log"

@@ -67,6 +67,7 @@ def test_case(path: Path) -> None:
     assert [in_words(finding) for finding in parse_console(console, symbols_of(path).get)] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=case_name)
 def test_case_behind_a_long_clean_log_and_in_small_pieces(path: Path) -> None:
     """What lines before it, and the sizes of the pieces in which it comes, must not matter."""

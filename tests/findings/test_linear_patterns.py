@@ -24,6 +24,8 @@ import harness.findings
 from harness.findings.body import body_of
 from harness.findings.splats import SPLATS
 
+pytestmark = pytest.mark.slow
+
 Item = tuple[Any, Any]
 AnyPattern = re.Pattern[str] | re.Pattern[bytes]
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
@@ -239,7 +241,6 @@ def test_one_that_is_not_linear_is_caught(pattern: str) -> None:
     assert any(slow_pumps(re.compile(pattern)))
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_pattern_takes_linear_time() -> None:
     anywhere = searched()

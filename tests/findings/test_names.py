@@ -42,6 +42,7 @@ def another_compiler(console: bytes, chance: random.Random) -> bytes:
     return _NAMED.sub(lambda m: m[1] + chosen.setdefault(m[1], chance.choice(endings)) + m[2], console)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in CASES if not symbols_of(path)], ids=case_name)
 def test_another_run_and_another_compiler_have_the_same_names(path) -> None:  # type: ignore[no-untyped-def]
     _, console = read_case(path)

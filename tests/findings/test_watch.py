@@ -26,6 +26,7 @@ def console_of(name: str) -> bytes:
     return read_case(FOLDER / f"{name}.txt")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=case_name)
 def test_no_report_is_complete_before_all_is_said_that_names_it(path: Path) -> None:
     """Nor before its end mark, where it is the only report and has one."""
