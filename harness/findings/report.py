@@ -24,7 +24,7 @@ from harness.findings.frames import (
 )
 from harness.findings.shapes import also_seen_as
 from harness.findings.signature import signature_of
-from harness.findings.splats import DEATHS, END_PANIC, END_TRACE, Key, Splat
+from harness.findings.splats import AFTER_DEATH, DEATHS, END_PANIC, END_TRACE, Key, Splat
 from harness.model.finding import Finding, Severity
 
 MAX_LINES = 400
@@ -54,6 +54,8 @@ _ENDING = DEATHS | {
     "early-exception", "bug-message",
 }  # fmt: skip
 """Kinds that print an end mark, from 2.6.27 on; no other does."""
+_DIES_OF_OOPS = frozenset({"die", "oops_end", "make_task_dead", "rewind_stack_do_exit", "rewind_stack_and_make_dead"})
+"""By which the end of an oops makes the task exit; 2.5 to 2.6.27, 3.0 on, 6.x."""
 _LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
 """The line behind an old oops that repeats where it was."""
 
@@ -489,6 +491,8 @@ class Report:
         if self.dies:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
+        # What a task meets while it dies of an oops is part of that oops; here the oops itself was lost.
+        follows = splat.kind in AFTER_DEATH and not _DIES_OF_OOPS.isdisjoint(frames)
         return Finding(
             kind=splat.kind,
             title=title[:MAX_TITLE],
@@ -498,6 +502,7 @@ class Report:
             last_line=self.last_line,
             lines=tuple(line.text for line in self.lines),
             corrupted=self.cause_lost
+            or follows
             or self.mixed
             or self.torn
             or (splat.needs_trace and not has_trace)

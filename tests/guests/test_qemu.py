@@ -220,9 +220,9 @@ def test_a_guest_that_halts_when_it_is_done_has_ended(tmp_path: Path, monkeypatc
     [
         (b"", ""),
         (b"\n[    1.5] \n", ""),
-        (b"[    1.000001] one\n[    2.000002] two\x1b[2J\xff\n\n", ', the last: "two?[2J?"'),
+        (b"[    1.000001] one\n[    2.000002] two\x1b[2J\xff\n\n", ', the last: "two?"'),
         (b"one\n[    3.000001] SysRq : Show Blocked State\n task\n", ', the last: "one"'),
-        (b"x" * 200, f', the last: "{"x" * 100}"'),
+        (b"x" * 200, f', the last: "{"x" * 99}…"'),
     ],
 )
 def test_the_last_words(log: bytes, words: str) -> None:
