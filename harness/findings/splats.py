@@ -75,7 +75,9 @@ PANICS_AFTER: tuple[PanicAfter, ...] = (
         "the oops hit process 1 or the idle task",
     ),
     PanicAfter(
-        re.compile(r"(?:\S+: )?panic_on_warn set|kernel: panic_on_warn"), None, "every reporter looks at panic_on_warn"
+        re.compile(r"(?:\S{1,60}: )?panic_on_warn set|kernel: panic_on_warn"),
+        None,
+        "every reporter looks at panic_on_warn",
     ),
     PanicAfter(
         re.compile(r"scheduling while atomic"), frozenset({"atomic-schedule"}), "panic_on_warn, in words of its own"
