@@ -54,8 +54,6 @@ _ENDING = DEATHS | {
     "early-exception", "bug-message",
 }  # fmt: skip
 """Kinds that print an end mark, from 2.6.27 on; no other does."""
-_DIES_OF_OOPS = frozenset({"die", "oops_end", "make_task_dead", "rewind_stack_do_exit", "rewind_stack_and_make_dead"})
-"""By which the end of an oops makes the task exit; 2.5 to 2.6.27, 3.0 on, 6.x."""
 _LAST_COUNTER = re.compile(r"[RE]?IP(?: {1,2}|: )\[?<")
 """The line behind an old oops that repeats where it was."""
 
@@ -73,7 +71,7 @@ _DROPPED = re.compile(r"\*\* \d{1,9} printk messages dropped")
 _BACKWARDS = 1.0
 """Seconds by which lines of one report may be out of order: CPUs stamp their lines before they have the console."""
 _EXITS = re.compile(r"do_exit|make_task_dead|do_group_exit")
-_KILLS = re.compile(r"oops_end|_*die(?:_nmi)?|rewind_stack_\w+|make_task_dead|no_context")
+_KILLS = re.compile(r"oops_end|_{0,4}die(?:_nmi)?|rewind_stack_\w{1,40}|make_task_dead|no_context")
 _LINK = re.compile(r"LR is at ([A-Za-z_.$][\w.$]{0,120})\+0x")
 _LAST_USER = re.compile(r"Last user: ")
 _LAST_FUNCTION = re.compile(r"last function: ([A-Za-z_][\w.]{0,120})")
@@ -492,7 +490,7 @@ class Report:
             has_counter = self.counter_seen or any(where == "pc" for where, _ in self.places)
             has_trace = has_trace and (self.address_seen or has_counter)
         # What a task meets while it dies of an oops is part of that oops; here the oops itself was lost.
-        follows = splat.kind in AFTER_DEATH and not _DIES_OF_OOPS.isdisjoint(frames)
+        follows = splat.kind in AFTER_DEATH and any(map(_KILLS.fullmatch, frames))
         return Finding(
             kind=splat.kind,
             title=title[:MAX_TITLE],
