@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from harness.config.yaml_file import Schema, check_name, read_yaml
 from harness.model.build import Fragment
-from harness.model.cell import ProofRule, Stressor
+from harness.model.cell import ProofRule, Requirement, Stressor, Wishes
 from harness.model.era import CompilerFlags, ConfigDialect, Era, RootKind, Toolchain
 from harness.model.errors import UserError
 from harness.model.tree import Fixup
@@ -132,7 +132,19 @@ class ToolchainSchema(Schema):
         return value
 
 
-class ProofSchema(Schema):
+class RangedSchema(Schema):
+    """What holds for some versions of the kernel only."""
+
+    since: Version | None = None
+    until: Version | None = None
+
+    @property
+    def versions(self) -> VersionRange:
+        """The range; all versions where no bound is given."""
+        return VersionRange(self.since, self.until)
+
+
+class ProofSchema(RangedSchema):
     """One rule of proof."""
 
     any_of: list[str] = Field(min_length=1)
@@ -140,26 +152,48 @@ class ProofSchema(Schema):
     reason: str
 
 
+class RequiredOptionSchema(RangedSchema):
+    """An option that a stressor needs in some versions."""
+
+    option: str
+
+
 class WishesSchema(Schema):
-    """The guest a stressor would like."""
+    """The guest a stressor would like; see harness.model.cell.Wishes."""
 
-    memory_mib: int = 1024
-    cpus: int = 4
-    nodes: int = 2
-    swap: bool = False
+    memory_mib: int = Field(default=1024, ge=64)
+    cpus: int = Field(default=4, ge=1)
+    nodes: int = Field(default=2, ge=1)
+    thp: Literal["always", "madvise", "never"] = "always"
+    swap_mib: int = Field(default=0, ge=0)
 
 
-class StressorSchema(Schema):
+class ChosenForSchema(Schema):
+    """What a series touches that a stressor is chosen for."""
+
+    files: list[str] = Field(default_factory=list)
+    functions: list[str] = Field(default_factory=list)
+
+
+class StressorSchema(RangedSchema):
     """Keys of a stressor file; see harness.model.cell.Stressor."""
 
     name: str
     area: str
     summary: str
+    absent: str = ""
+    chosen_for: ChosenForSchema = ChosenForSchema()
     races: list[str] = Field(default_factory=list)
-    requires: list[str] = Field(default_factory=list)
+    requires: list[str | RequiredOptionSchema] = Field(default_factory=list)
     wishes: WishesSchema = WishesSchema()
     proof: list[ProofSchema] = Field(default_factory=list)
     seconds: int = Field(default=20, ge=1, le=86400)
+
+    @model_validator(mode="after")
+    def _says_why(self) -> StressorSchema:
+        if (self.since or self.until) and not self.absent:
+            raise ValueError("since and until need absent: what a kernel outside of them does not have")
+        return self
 
 
 def load_era(path: Path) -> Era:
@@ -228,18 +262,21 @@ def load_toolchain(path: Path) -> Toolchain:
 def load_stressor(path: Path) -> Stressor:
     """The stressor that ``path`` defines. Raises UserError."""
     s = read_yaml(path, StressorSchema)
+    check_name(path, s.name)
     return Stressor(
         name=s.name,
         area=s.area,
         summary=s.summary,
         races=tuple(s.races),
-        requires=tuple(s.requires),
-        proof=tuple(ProofRule(tuple(r.any_of), r.minimum, r.reason) for r in s.proof),
+        requires=tuple(Requirement(r) if isinstance(r, str) else Requirement(r.option, r.versions) for r in s.requires),
+        proof=tuple(ProofRule(tuple(r.any_of), r.minimum, r.reason, r.versions) for r in s.proof),
         seconds=s.seconds,
-        memory_mib=s.wishes.memory_mib,
-        cpus=s.wishes.cpus,
-        nodes=s.wishes.nodes,
+        wishes=Wishes(**s.wishes.model_dump()),
         where=str(path),
+        versions=s.versions,
+        absent=s.absent,
+        files=tuple(s.chosen_for.files),
+        functions=tuple(s.chosen_for.functions),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
+from harness.model.version import KernelVersion, VersionRange
 
 
 class Outcome(enum.StrEnum):
@@ -25,30 +26,66 @@ class Outcome(enum.StrEnum):
     HARNESS_FAILURE = "harness-failure"
 
 
+ALL_VERSIONS = VersionRange()
+
+
 @dataclass(frozen=True, slots=True)
 class ProofRule:
-    """At least one of ``any_of`` must have moved by ``minimum``; names of counters, or ``digest.KEY``."""
+    """At least one of ``any_of`` must have moved by ``minimum`` in a stressor's own time, in kernels of ``versions``.
+
+    Names are counters, ``digest.KEY`` (the stressor's own), or ``seen.FUNCTION`` (samples in which a processor stood in
+    that function)."""
 
     any_of: tuple[str, ...]
     minimum: int
     reason: str
+    versions: VersionRange = ALL_VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """An option, as the newest kernel calls it, that kernels of ``versions`` must have for a stressor to work."""
+
+    option: str
+    versions: VersionRange = ALL_VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The guest that a stressor would like: memory and swap in MiB, processors, memory nodes, the mode of transparent
+    huge pages where the kernel has them. ``swap_mib`` is for each of its two swap areas, 0: what the stressor takes."""
+
+    memory_mib: int = 1024
+    cpus: int = 4
+    nodes: int = 2
+    thp: str = "always"
+    swap_mib: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stressor:
-    """A guest program, what it needs and how it proves its work. ``seconds`` is the default duration."""
+    """A guest program, what it needs and how it proves its work. ``seconds`` is the default duration.
+
+    ``versions`` are the kernels that have what it stresses; in others it is ``absent`` (the reason). ``files`` and
+    ``functions`` are patterns (``*`` for any text) of what a series touches that it is the right stressor for."""
 
     name: str
     area: str
     summary: str
     races: tuple[str, ...]
-    requires: tuple[str, ...]
+    requires: tuple[Requirement, ...]
     proof: tuple[ProofRule, ...]
     seconds: int = 20
-    memory_mib: int = 1024
-    cpus: int = 4
-    nodes: int = 2
+    wishes: Wishes = Wishes()
     where: str = ""
+    versions: VersionRange = ALL_VERSIONS
+    absent: str = ""
+    files: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+
+    def options(self, version: KernelVersion) -> tuple[str, ...]:
+        """The options that a kernel of this version must have."""
+        return tuple(one.option for one in self.requires if version in one.versions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
-    proof = judge(task.stressor, report) if report.after else None
+    proof = judge(task.stressor, report, task.version, task.cell.seconds) if report.after else None
     ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
     outcome, reason = decide(ending, findings)

@@ -61,6 +61,9 @@ def configure_tree(
         config = workshop.builder.configure(request, lambda line: None)
     names = spec.stressors if spec is not None else tuple(workshop.catalogue.stressor_names())
     options = ready.era.options
-    lacks = tuple((name, lacking(workshop.catalogue.stressor(name).requires, config, options)) for name in names)
+    lacks = tuple(
+        (name, lacking(workshop.catalogue.stressor(name).options(ready.tree.kernel_version), config, options))
+        for name in names
+    )
     series_lacks = lacking([option for option, _ in spec.requires], config, options) if spec else ()
     return ConfiguredTree(ready.tree, ready.era, tuple(fragments), request.translation(), config, lacks, series_lacks)

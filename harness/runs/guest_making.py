@@ -108,12 +108,13 @@ def kernel_bytes(system_map: Path) -> int:
 
 def guest_spec(era: Era, stressor: Stressor, request: RunRequest) -> GuestSpec:
     """The stressor's wishes with the user's own words over them, on the era's machine."""
-    cpus = request.cpus or stressor.cpus
-    nodes = request.nodes if request.nodes is not None else (stressor.nodes if era.numa else 1)
+    wishes = stressor.wishes
+    cpus = request.cpus or wishes.cpus
+    nodes = request.nodes if request.nodes is not None else (wishes.nodes if era.numa else 1)
     return replace(
         machine_of(era),
         cpus=cpus,
-        memory_mib=request.memory_mib or stressor.memory_mib,
+        memory_mib=request.memory_mib or wishes.memory_mib,
         nodes=max(1, min(nodes, cpus)),
         append=request.append,
     )

@@ -220,7 +220,7 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
     told = [
         f"the series needs CONFIG_{option} ({why[option]}): {reason}" for option, reason in lacking(why, config, here)
     ]
-    own = [option for option in stressor.requires if option not in why]
+    own = [option for option in stressor.options(prepared.tree.kernel_version) if option not in why]
     told += [f"needs CONFIG_{option}: {reason}" for option, reason in lacking(own, config, here)]
     return "; ".join(told)
 

@@ -73,7 +73,8 @@ def test_the_measured_kernels_are_those_that_the_history_names(
 
 def test_whatever_the_fragments_and_the_stressors_name_has_a_history(table: OptionTable) -> None:
     named = {option for path in HISTORY.parent.glob("*.config") for option, _ in load_fragment(path).options}
-    named |= {o for path in (REPOSITORY / "configs/stressors").glob("*.yaml") for o in load_stressor(path).requires}
+    stressors = [load_stressor(path) for path in (REPOSITORY / "configs/stressors").glob("*.yaml")]
+    named |= {one.option for stressor in stressors for one in stressor.requires}
     assert sorted(named - set(table.by_option)) == []
 
 

@@ -21,9 +21,9 @@ ok 1 migration\r
 """
 
 
-def stressor(*rules: ProofRule, requires: tuple[str, ...] = ()) -> Stressor:
+def stressor(*rules: ProofRule) -> Stressor:
     """A stressor with these rules of proof."""
-    return Stressor("migration", "", "", (), requires, rules)
+    return Stressor("migration", "", "", (), (), rules)
 
 
 def test_a_good_report() -> None:

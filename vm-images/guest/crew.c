@@ -79,6 +79,18 @@ void stressor_skip(const char *format, ...)
 	exit(STRESSOR_IMPOSSIBLE);
 }
 
+unsigned int worker_choose(struct worker *worker, unsigned int limit)
+{
+	unsigned int choice = prng_below(&worker->choices, limit);
+
+	/* FNV-1a (Fowler, Noll, Vo) over the choices, in 64 bits. */
+	if (worker->lives == 1 && worker->chosen < CREW_ORDER) {
+		worker->order = ((worker->chosen ? worker->order : 0xcbf29ce484222325ULL) ^ choice) * 0x100000001b3ULL;
+		worker->chosen++;
+	}
+	return choice;
+}
+
 int crew_over(void)
 {
 	return board->stop;
@@ -143,6 +155,7 @@ static void worker_start(struct crew *crew, struct worker *worker)
 	setpgid(0, 0);
 	worker->pid = getpid();
 	prng_start(&worker->prng, crew->settings->seed, worker->index + ((uint64_t)worker->lives << 32));
+	prng_start(&worker->choices, ~crew->settings->seed, worker->index + ((uint64_t)worker->lives << 32));
 	if (crew->begin)
 		crew->begin(worker);
 	while (!board->stop) {
@@ -181,6 +194,20 @@ static void counters_append(struct crew *crew, char *line)
 			sum += crew->roll[i].counters[k];
 		report_append(line, " %s=%llu", crew->counters[k], (unsigned long long)sum);
 	}
+}
+
+/* One number for what all workers did first; 0 where one has not done that much. */
+static uint64_t order_of(struct crew *crew)
+{
+	uint64_t order = 0;
+	unsigned int i;
+
+	for (i = 0; i < crew->workers; i++) {
+		if (crew->roll[i].chosen < CREW_ORDER)
+			return 0;
+		order = order * 31 + crew->roll[i].order;
+	}
+	return order;
 }
 
 /* Reaps what has ended; returns the number of workers that still run. */
@@ -251,7 +278,8 @@ int crew_run(struct crew *crew)
 		report_line("# error %u workers did not end when killed", stuck);
 	snprintf(line, sizeof(line), "# digest %s", crew->name);
 	counters_append(crew, line);
-	report_append(line, " died=%u killed=%u stuck=%u corruptions=%u", died, killed, stuck, board->corruptions);
+	report_append(line, " died=%u killed=%u stuck=%u corruptions=%u order=%llu", died, killed, stuck,
+		      board->corruptions, (unsigned long long)order_of(crew));
 	report_line("%s", line);
 	return died || stuck || board->corruptions ? STRESSOR_FAILED : STRESSOR_WORKED;
 }

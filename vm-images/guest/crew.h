@@ -17,6 +17,7 @@
 #define CREW_LIMIT 32    /* workers */
 #define CREW_COUNTERS 20 /* counters of one stressor, "rounds" being number 0 */
 #define CREW_TARGETS 4   /* words that workers tell each other */
+#define CREW_ORDER 8     /* first choices of each worker that the digest's order= is made of */
 
 /* Exit status of a stressor, known to init. */
 enum { STRESSOR_WORKED = 0, STRESSOR_FAILED = 1, STRESSOR_IMPOSSIBLE = 2 };
@@ -34,7 +35,10 @@ struct worker {
 	pid_t pid;
 	unsigned int index;
 	unsigned int lives; /* how often it was started, 1 at first */
-	struct prng prng;
+	struct prng prng;    /* places, sizes, times: how much is drawn depends on what the kernel answered */
+	struct prng choices; /* what is done next: drawn by worker_choose() alone */
+	unsigned int chosen; /* choices of the first life that are in the order */
+	uint64_t order;	     /* hash of them */
 	uint64_t counters[CREW_COUNTERS];
 	volatile uintptr_t targets[CREW_TARGETS];
 };
@@ -54,6 +58,13 @@ void settings_read(struct settings *settings, int argc, char **argv);
 
 /* Runs it all; returns the stressor's exit status. */
 int crew_run(struct crew *crew);
+
+/*
+ * The next operation, in [0, limit). It comes from a stream of its own, so that
+ * one seed gives each worker one order of operations, whatever the kernel
+ * answers meanwhile; the digest's order= shows it.
+ */
+unsigned int worker_choose(struct worker *worker, unsigned int limit);
 
 /* True when the time is over: long rounds look at it. */
 int crew_over(void);

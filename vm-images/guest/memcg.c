@@ -243,7 +243,7 @@ static void work(struct worker *worker)
 		return;
 	for (i = 0; i < moves && !crew_over(); i++) {
 		sleep_milliseconds(1 + prng_below(&worker->prng, 8));
-		switch (prng_below(&worker->prng, 8)) {
+		switch (worker_choose(worker, 8)) {
 		case 0:
 			group_put(worker, in, version == 1 ? "memory.limit_in_bytes" : "memory.max",
 				  limit_kib * 1024 * (2 + prng_below(&worker->prng, 4)) / 4);

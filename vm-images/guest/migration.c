@@ -157,7 +157,7 @@ static void toucher_round(struct worker *worker)
 	char *part;
 
 	touch_some(worker, 1024);
-	switch (prng_below(&worker->prng, 8)) {
+	switch (worker_choose(worker, 8)) {
 	case 0:
 		fork_and_write(worker);
 		break;
@@ -229,7 +229,7 @@ static void move_run(struct worker *worker, pid_t pid, unsigned int region)
 
 static void mover_round(struct worker *worker)
 {
-	unsigned int region = prng_below(&worker->prng, REGIONS);
+	unsigned int region = worker_choose(worker, REGIONS);
 	/* By turns, not by chance: the rare and slow ones must come in a short run, too. */
 	unsigned int choice = (unsigned int)(worker->counters[ROUNDS] + 5 * worker->index) % 24;
 	unsigned int toucher = 2 * prng_below(&worker->prng, (crew.workers + 1) / 2);

@@ -242,7 +242,7 @@ static void area_off(struct worker *worker, unsigned int area)
 
 static void controller_round(struct worker *worker)
 {
-	unsigned int choice = prng_below(&worker->prng, 4);
+	unsigned int choice = worker_choose(worker, 4);
 	unsigned int first = prng_below(&worker->prng, AREAS), waited, tenant, begun = 0;
 
 	while (begun < crew.workers - 1 && !crew_over()) {
@@ -392,7 +392,7 @@ static void tenant_round(struct worker *worker)
 	}
 	/* Unmaps, and keeps the pages: nobody's accessed bits hold them back. */
 	madvise(shared, shared_pages * PAGE, MADV_DONTNEED);
-	switch (prng_below(&worker->prng, 6)) {
+	switch (worker_choose(worker, 6)) {
 	case 0:
 		fork_and_touch(worker, first, count);
 		break;

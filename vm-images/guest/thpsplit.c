@@ -190,7 +190,7 @@ static void discard(struct worker *worker, char *part, size_t length)
 
 static void splitter_round(struct worker *worker)
 {
-	unsigned int choice = prng_below(&worker->prng, 12);
+	unsigned int choice = worker_choose(worker, 12);
 	unsigned int huge = prng_below(&worker->prng, huges);
 	unsigned int count = 1 + prng_below(&worker->prng, PARTS - 2);
 	unsigned int first = huge * PARTS + 1 + prng_below(&worker->prng, PARTS - 1 - count);
@@ -347,7 +347,7 @@ static void churn_cache(struct worker *worker)
 static void disturber_round(struct worker *worker)
 {
 	unsigned int i, splitter = 2 * prng_below(&worker->prng, (crew.workers + 1) / 2);
-	unsigned int choice = prng_below(&worker->prng, 256);
+	unsigned int choice = worker_choose(worker, 256);
 	pid_t pid = crew.roll[splitter].pid;
 
 	for (i = 0; i < 4; i++)
