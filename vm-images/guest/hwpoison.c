@@ -46,6 +46,7 @@
 #define FILE_PATH "/tmp/hwpoison"
 #define SOFT_OFFLINE_PATH "/sys/devices/system/memory/soft_offline_page"
 #define LOST_SHARE 12	     /* one part in so many of the stressor's memory may go */
+#define LOST_HUGE_SHARE 2    /* the same, of what the kernel says */
 #define TAKEN_PER_SECOND 60  /* each time is two or three lines on the console */
 #define BUS_MCEERR_AO_CODE 5 /* include/uapi/asm-generic/siginfo.h: the page has failed, but you have not touched it */
 #ifndef MADV_HWPOISON
@@ -202,6 +203,9 @@ static int may_take(void)
 {
 	unsigned int due = (unsigned int)((clock_seconds() - started) * TAKEN_PER_SECOND);
 
+	/* Before 4.x a huge page with one bad part can be lost as a whole. */
+	if (crew.roll[0].counters[LOST_KIB] > settings.memory_mib * 1024ULL / LOST_HUGE_SHARE)
+		return 0;
 	return *taken < taken_max && *taken < due && __sync_fetch_and_add(taken, 1) < taken_max;
 }
 

@@ -43,6 +43,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
@@ -56,7 +57,7 @@
 #define BLOCKS "/sys/devices/system/memory/"
 #define BLOCKS_MAX 256
 #define OFFLINE_MILLISECONDS 1500 /* then a signal ends the attempt */
-#define OFFLINE_PAUSE 1.5	  /* seconds between attempts: moving is the work, this is a part of it */
+#define OFFLINE_PAUSE 3.0	  /* seconds between attempts: moving is the work, this is a part of it */
 #define KPF_KSM 21		  /* include/linux/kernel-page-flags.h */
 
 enum { ROUNDS, TOUCHES, MOVED, MOVE_FAILED, MOVED_ANON, MOVED_SHMEM, MOVED_FILE, MOVED_KSM, MOVED_HUGE, MBINDS,
@@ -91,6 +92,7 @@ static struct crew crew;
 static int nodes[2];		/* the two between which pages go */
 static int cpuset_version;	/* of the cgroup interface, 0: no cpusets that move memory */
 static int blocks[BLOCKS_MAX], block_count;
+static double offline_next; /* the time of the next attempt, of mover 1 */
 static sigjmp_buf truncated_away;
 static volatile int may_be_truncated;
 
@@ -410,7 +412,7 @@ static void move_run(struct worker *worker, pid_t pid, unsigned int region)
 
 static void cpuset_path(char *path, size_t size, const struct worker *worker, const char *file)
 {
-	/* Version 1 comes from the file system "cpuset", whose files are called as they were before there were cgroups. */
+	/* Version 1 comes from the file system "cpuset", whose files are called as before there were cgroups. */
 	snprintf(path, size, CPUSET "/%u/%s%s", worker ? worker->index : 0, cpuset_version == 2 ? "cpuset." : "", file);
 }
 
@@ -486,12 +488,9 @@ static void move_by_offline(struct worker *worker)
 	struct itimerval span = { { 0, 100000 },
 				  { OFFLINE_MILLISECONDS / 1000, OFFLINE_MILLISECONDS % 1000 * 1000 } };
 	struct itimerval none = { { 0, 0 }, { 0, 0 } };
-	static double last;
 	unsigned int tries, block = 0;
 	char path[64];
 
-	if (!block_count || clock_seconds() < last + OFFLINE_PAUSE)
-		return;
 	for (tries = 0; tries < 8; tries++) {
 		block = prng_below(&worker->prng, (unsigned int)block_count);
 		block_path(path, sizeof(path), block, "removable"); /* 2.6.27 to 5.6; later always 1 */
@@ -504,7 +503,7 @@ static void move_by_offline(struct worker *worker)
 		worker->counters[file_put(path, "offline") ? OFFLINE_FAILED : OFFLINED]++;
 	setitimer(ITIMER_REAL, &none, NULL);
 	blocks_online();
-	last = clock_seconds();
+	offline_next = clock_seconds() + OFFLINE_PAUSE;
 }
 
 static void mover_round(struct worker *worker)
@@ -525,7 +524,7 @@ static void mover_round(struct worker *worker)
 	if (choice == 23) {
 		if (!file_put("/proc/sys/vm/compact_memory", "1"))
 			worker->counters[COMPACTIONS]++;
-	} else if (choice == 11 && worker->index == 1) {
+	} else if (worker->index == 1 && block_count && clock_seconds() > offline_next) {
 		move_by_offline(worker);
 	} else if (choice % 12 == 6 && cpuset_version) {
 		move_by_cpuset(worker, pid, nodes[goal]);
@@ -634,10 +633,28 @@ static void cpusets_mount(void)
 	mkdir(CPUSET, 0700);
 	if (!mount("none", CPUSET, "cpuset", 0, NULL)) {
 		cpuset_version = 1;
-	} else if (!mount("none", CPUSET, "cgroup2", 0, NULL) && file_contains(CPUSET "/cgroup.controllers", "cpuset") &&
+	} else if (!mount("none", CPUSET, "cgroup2", 0, NULL) &&
+		   file_contains(CPUSET "/cgroup.controllers", "cpuset") &&
 		   !file_put(CPUSET "/cgroup.subtree_control", "+cpuset")) {
 		cpuset_version = 2;
 	}
+}
+
+/*
+ * Before 3.15 KSM held its mutex from before memory went offline until after,
+ * against lockdep's rules and without harm: it would report that, once, and
+ * nothing any more.
+ */
+static int lockdep_would_complain(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+	struct stat found;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return (major < 3 || (major == 3 && minor < 15)) && !stat("/proc/lockdep_stats", &found) &&
+	       !stat("/sys/kernel/mm/ksm/run", &found);
 }
 
 /* Blocks that can be taken offline, as far as the kernel tells before it is asked. */
@@ -647,6 +664,8 @@ static void blocks_find(void)
 	char path[64];
 	int number;
 
+	if (lockdep_would_complain())
+		return;
 	for (number = 0; number < 4096 && block_count < BLOCKS_MAX; number++) {
 		snprintf(path, sizeof(path), BLOCKS "memory%d/state", number);
 		if (!stat(path, &found))

@@ -311,8 +311,8 @@ static void *mirror_drive(void *unused)
 /* Maps part of the arena afresh; nobody else maps anything in this process. */
 static void part_map(unsigned int first, unsigned int count)
 {
-	if (mmap(page_at(first), count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	    MAP_FAILED)
+	if (mmap(page_at(first), count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
 		_exit(1);
 }
 
@@ -722,7 +722,8 @@ int main(int argc, char **argv)
 	crew.workers = settings.threads < 2 ? 2 : settings.threads & ~1U;
 	crew.begin = begin;
 	crew.work = work;
-	ledgers = mmap(NULL, crew.workers * sizeof(*ledgers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ledgers = mmap(NULL, crew.workers * sizeof(*ledgers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
 	if (ledgers == (void *)MAP_FAILED)
 		stressor_skip("no shared memory: errno=%d", errno);
 	report_line("# note notifier mirrors=%d snapshot_ioctl=%u process_vm=%d pageout=%d swap=%d", mirrors,
