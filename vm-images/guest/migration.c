@@ -677,6 +677,7 @@ int main(int argc, char **argv)
 {
 	void *page = &nodes;
 	int found[64], status;
+	struct stat huge;
 
 	settings_read(&settings, argc, argv);
 	if (numa_move_pages(0, 1, &page, NULL, &status) == -ENOSYS)
@@ -691,6 +692,8 @@ int main(int argc, char **argv)
 	crew.workers = settings.threads + (settings.threads + 1) / 2;
 	crew.begin = begin;
 	crew.work = work;
+	if (stat("/sys/kernel/mm/transparent_hugepage", &huge))
+		regions[HUGEPAGES].moved = MOVED_ANON; /* small ones, in this kernel */
 	regions_map();
 	cpusets_mount();
 	blocks_find();
