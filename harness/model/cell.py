@@ -137,6 +137,15 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """In how many of ``samples`` of the processors each function was seen; only functions that the kernel has under
+    their own name, those never seen among them with 0."""
+
+    samples: int
+    functions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """What a guest's end alone says, whatever the kernel reported: the outcome where no finding decides it."""
 
@@ -147,7 +156,8 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
-    ``console``, ``report`` and ``kernel_log`` are files, the last one "" where none was read from guest RAM.
+    ``console``, ``report``, ``kernel_log`` and ``samples`` are files, the last two "" where nothing was read from guest
+    RAM or no samples of the processors were taken.
 
     ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
     were run before it was kept."""
@@ -164,6 +174,7 @@ class CellResult:
     command_line: str
     guest: str = ""
     kernel_log: str = ""
+    samples: str = ""
     ending: Ending | None = None
 
     @property

@@ -18,10 +18,11 @@ from harness.findings.source_places import source_places
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import Boot, boot_words, printable, run_guest
+from harness.guests.sampling import write_samples
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
 from harness.model.era import Era
 from harness.model.finding import CONSOLE, KERNEL_LOG, Finding
-from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.model.guest import SAMPLES, GuestEnd, GuestLimits, GuestResult
 from harness.model.version import KernelVersion
 from harness.stressors.own_findings import own_findings
 from harness.stressors.proof import judge
@@ -93,7 +94,8 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
-    proof = judge(task.stressor, report, task.version, task.cell.seconds) if report.after else None
+    seen = dict(result.sampling.functions) if result.sampling else None
+    proof = judge(task.stressor, report, task.version, task.cell.seconds, seen) if report.after else None
     ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
     outcome, reason = decide(ending, findings)
@@ -114,8 +116,18 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         command_line=printable(task.boot),
         guest=report.guest,
         kernel_log=result.kernel_log_path,
+        samples=_samples(result),
         ending=ending,
     )
+
+
+def _samples(result: GuestResult) -> str:
+    """The artefact with the samples, written; "" where there is nothing to write."""
+    if result.sampling is None:
+        return ""
+    path = Path(result.console_path).with_name(SAMPLES)
+    write_samples(path, result.sampling)
+    return str(path)
 
 
 def _pieces(path: str) -> Iterator[bytes]:

@@ -21,8 +21,10 @@ from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, Tr
 from harness.runs.commit_series import prove_commits, series_of_commits
 from harness.runs.fixup_states import fixup_states
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.touched import SeriesTouch
 from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice, choose
 from harness.trees.series_prefixes import SeriesConflict, prefixes
 
 RETRY_SECONDS = 3600.0
@@ -225,6 +227,19 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
     return "; ".join(told)
 
 
-def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:
-    """The stressors of the run. Raises UserError for an unknown one."""
-    return tuple(workshop.catalogue.stressor(name) for name in dict.fromkeys(request.stressors or spec.stressors))
+def named_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Choice, ...]:
+    """The stressors that the request names, or else the series; () where they are to be chosen by what the series
+    touches. Raises UserError for an unknown one."""
+    names, why = (request.stressors, "asked for") if request.stressors else (spec.stressors, "the series names it")
+    return tuple(Choice(workshop.catalogue.stressor(name), why) for name in dict.fromkeys(names))
+
+
+def chosen_stressors(
+    workshop: Workshop, spec: SeriesSpec, request: RunRequest, touch: SeriesTouch
+) -> tuple[Choice, ...]:
+    """The stressors for one tree: those that are named, or else those that what the series touches there speaks for."""
+    named = named_stressors(workshop, spec, request)
+    if named:
+        return named
+    stressors = [workshop.catalogue.stressor(name) for name in workshop.catalogue.stressor_names()]
+    return choose(stressors, touch.files(), touch.functions())
