@@ -32,7 +32,7 @@ from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
-from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
+from harness.runs.guest_making import cell_task, chosen_accelerator, guest_spec, root_image
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import (
     PreparedTree,
@@ -145,6 +145,7 @@ class Run:
                     shop.notice(f"{state.tree}: patch {state.patch} ({state.subject!r}) is left out: {state.detail}")
                 elif state.applied not in (Applied.CLEAN, None):
                     shop.notice(f"{state.tree}: patch {state.patch} {state.applied}: {state.detail}")
+            self._check_guests(ready)
             prepared.append(ready)
             notes[tree.tree] = tree.note
         # Only now: a request that cannot be run leaves no run to be continued.
@@ -157,6 +158,13 @@ class Run:
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
+
+    def _check_guests(self, prepared: PreparedTree) -> None:
+        """Raises UserError for a guest or a stressor that cannot be, before anything is built for it."""
+        stressors = [choice.stressor for choice in self.choices(prepared)]
+        for stressor in stressors:
+            guest_spec(prepared.era, stressor, self.request)
+        root_image(self.workshop, prepared.era, stressors)
 
     def record_tree(self, prepared: PreparedTree, reason: str = "") -> None:
         """Writes down a tree of the run: its content, how each patch went in and which files it changes, and the

@@ -102,6 +102,8 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
             notes.append(f"the image of toolchain {prepared.toolchain.name} {how}")
         builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
         choices = chosen_stressors(workshop, spec, request, SeriesTouch(workshop.library.store, prepared.applied))
+        for choice in choices:
+            guest_spec(prepared.era, choice.stressor, request)
         chosen += [(tree.tree, choice) for choice in choices]
         boots += [choice.stressor for choice in choices] * len(prepared.chosen)
     cells = len(boots) * request.repeat
