@@ -29,7 +29,7 @@ from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, Gu
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
-POLL_SECONDS = 0.1  # also the time between two samples of the processors
+POLL_SECONDS = 0.05  # also the time between two samples of the processors
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
 
 
