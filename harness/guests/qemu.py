@@ -30,6 +30,7 @@ USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.05  # also the time between two samples of the processors
+MIN_FREE_BYTES = 64 << 10  # with less, what a guest said may not have been written
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
 
 
@@ -267,6 +268,8 @@ def _watch_guest(
                 seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
                 seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
+            if not seen.done and seen.crashed_at is None and shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+                seen.end, seen.detail = GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost"
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
             # What a guest said, or how it ended, stays true; only silence may be QEMU's own.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
-from harness.model.version import KernelVersion, VersionRange
+from harness.model.version import ALL_VERSIONS, KernelVersion, VersionRange
 
 
 class Outcome(enum.StrEnum):
@@ -24,9 +24,6 @@ class Outcome(enum.StrEnum):
     BLOCKED = "blocked"
     BUILD_FAILED = "build-failed"
     HARNESS_FAILURE = "harness-failure"
-
-
-ALL_VERSIONS = VersionRange()
 
 
 @dataclass(frozen=True, slots=True)
