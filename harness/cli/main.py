@@ -30,6 +30,7 @@ VERBS = {
     "nightly": "nightly",
     "repro": "repro",
     "parse": "parse",
+    "shell": "shell",
     "doctor": "doctor",
     "clean": "clean",
 }

@@ -146,6 +146,7 @@ def cell_object(
         "console": result.console,
         "report": result.report,
         "kernel_log": result.kernel_log or None,
+        "output": result.output or None,
         "findings": [
             {
                 **_finding(one),

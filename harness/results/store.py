@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
+from harness.model.command import OUTPUT
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.tree import Applied, FixupState, PatchState
@@ -628,6 +629,7 @@ class Store:
                     guest=row.guest,
                     kernel_log=str(folder / KERNEL_LOG) if (folder / KERNEL_LOG).is_file() else "",
                     ending=Ending(Outcome(row.ending), row.ending_reason) if row.ending else None,
+                    output=str(folder / OUTPUT) if (folder / OUTPUT).is_file() else "",
                 )
                 found[row.key] = (result, row.spec)
         return found
@@ -646,6 +648,8 @@ class Store:
             artefacts = {CONSOLE: result.console, "report": result.report}
             if result.kernel_log:
                 artefacts[KERNEL_LOG] = result.kernel_log
+            if result.output:
+                artefacts[OUTPUT] = result.output
             for name, path in artefacts.items():
                 if Path(path).is_file():
                     shutil.copyfile(path, new / name)
@@ -703,7 +707,9 @@ class Store:
                     )
                 )
         kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
-        return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
+        output = str(folder / OUTPUT) if result.output else ""
+        console, report = str(folder / CONSOLE), str(folder / "report")
+        return replace(result, console=console, report=report, kernel_log=kernel_log, output=output)
 
     def cell_uses(self) -> list[CellUse]:
         """Every booted cell of every run, oldest run first; a cell that several runs have stands there for each."""

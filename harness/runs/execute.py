@@ -30,6 +30,7 @@ from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.disk_guests import command_task, disk_image
 from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import (
@@ -142,6 +143,9 @@ class Run:
                     shop.notice(f"{state.tree}: patch {state.patch} {state.applied}: {state.detail}")
             prepared.append(ready)
             notes[tree.tree] = tree.note
+        if self.request.image is not None and prepared:
+            # Before the builds: what takes longer than a boot fails first.
+            disk_image(shop, shop.catalogue.disk_image(self.request.image))
         # Only now: a request that cannot be run leaves no run to be continued.
         if not self.resumed:
             shop.store.start_run(self.row)
@@ -267,11 +271,16 @@ class Run:
         shop, request = self.workshop, self.request
         root = root_image(shop, prepared.era)
         accelerator = self._choose_accelerator(prepared, kernels[min(kernels)], root[0])
+        image = disk_image(shop, shop.catalogue.disk_image(request.image)) if request.image is not None else None
         tasks = []
         for repeat in (self.first_repeat + number for number in repeats):
             for stressor in self.stressors:
                 for patches, kernel in kernels.items():
-                    task = cell_task(shop, prepared, patches, kernel, stressor, request, repeat, root, accelerator)
+                    made = (shop, prepared, patches, kernel, stressor, request, repeat)
+                    if image is not None:
+                        task = command_task(*made, image, accelerator)
+                    else:
+                        task = cell_task(*made, root, accelerator)
                     tasks.append((replace(task, rules=self.rules), patches, kernel))
         return tasks
 
