@@ -71,9 +71,9 @@ def shell_guest(workshop: Workshop, target: str, request: RunRequest) -> ShellGu
     recipe = workshop.catalogue.disk_image(request.image)
     definition = workshop.catalogue.tree(tree)
     check_image_fits(recipe, definition, workshop.catalogue.era_of(definition))
-    prepared, patches = _prepared(workshop, tree, series, patches, request)
+    prepared, patches = prepared_target(workshop, tree, series, patches, request)
     image = disk_image(workshop, recipe)
-    kernel = _kernel(workshop, prepared, patches)
+    kernel = target_kernel(workshop, prepared, patches)
     root = root_image(workshop, prepared.era)
     accelerator, why = chosen_accelerator(workshop, request.accelerator, prepared.era, kernel, root[0])
     if why:
@@ -87,9 +87,11 @@ def shell_guest(workshop: Workshop, target: str, request: RunRequest) -> ShellGu
     return ShellGuest(name, boot, login_key(workshop)[0])
 
 
-def _prepared(
+def prepared_target(
     workshop: Workshop, tree: str, series: str, patches: int, request: RunRequest
 ) -> tuple[PreparedTree, int]:
+    """(the tree, plain or with the series as far as it was asked for, configured for the request's image too; the
+    number of patches that are in it)."""
     if not series:
         ready = tree_base(workshop, tree)
         fragments = workshop.catalogue.usual_fragments()
@@ -111,7 +113,8 @@ def _prepared(
     return prepared, max(prepared.chosen)
 
 
-def _kernel(workshop: Workshop, prepared: PreparedTree, patches: int) -> Kernel:
+def target_kernel(workshop: Workshop, prepared: PreparedTree, patches: int) -> Kernel:
+    """The kernel of one prefix, built where it is not at hand."""
     name = f"{prepared.tree.name} + {patches}"
     build = build_request(workshop, prepared, patches, workshop.image(prepared.toolchain))
     with Step(

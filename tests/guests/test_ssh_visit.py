@@ -11,6 +11,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from harness.guests import ssh_visit
 from harness.guests.ssh_keys import Login, _new_key, installation_key
@@ -54,13 +55,13 @@ class FakeGuest(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         good = username == "root" and f"{key.get_name()} {key.get_base64()}" == self.allowed
-        return paramiko.AUTH_SUCCESSFUL if good else paramiko.AUTH_FAILED  # type: ignore[attr-defined]
+        return AUTH_SUCCESSFUL if good else AUTH_FAILED
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED  # type: ignore[attr-defined]
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self.commands.append(command.decode())
