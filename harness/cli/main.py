@@ -31,6 +31,7 @@ VERBS = {
     "nightly": "nightly",
     "repro": "repro",
     "parse": "parse",
+    "shell": "shell",
     "doctor": "doctor",
     "clean": "clean",
 }

@@ -99,7 +99,8 @@ class Proof:
 class Cell:
     """What is to be run. ``key`` is equal exactly when the same thing would be run again.
 
-    ``arguments_digest`` is over QEMU's arguments and the kernel command line, without the paths of this machine.
+    ``arguments_digest`` is over QEMU's arguments and the kernel command line, without the paths of this machine. With a
+    ``command`` the guest has the disk image ``disk_digest`` for its root, and no initramfs.
     """
 
     kernel_key: str
@@ -114,23 +115,25 @@ class Cell:
     initramfs_digest: str
     arguments_digest: str
     accelerator: Accelerator
+    command: str = ""
+    disk_digest: str = ""
 
     @property
     def key(self) -> str:
         """SHA-256 (hex) over everything that decides what runs; not over names of trees or series."""
-        text = json.dumps(
-            [
-                self.kernel_digest,
-                self.stressor,
-                self.seconds,
-                self.seed,
-                self.repeat,
-                self.arguments_digest,
-                self.initramfs_digest,
-                self.accelerator.value,
-            ]
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
+        parts: list[object] = [
+            self.kernel_digest,
+            self.stressor,
+            self.seconds,
+            self.seed,
+            self.repeat,
+            self.arguments_digest,
+            self.initramfs_digest,
+            self.accelerator.value,
+        ]
+        if self.command:
+            parts += [self.command, self.disk_digest]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,8 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
-    ``console``, ``report``, ``kernel_log`` and ``samples`` are files, the last two "" where nothing was read from guest
-    RAM or no samples of the processors were taken.
+    ``console``, ``report``, ``kernel_log``, ``samples`` and ``output`` are files, the last three "" where nothing was
+    read from guest RAM, no samples of the processors were taken, and the stressor was no command.
 
     ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
     were run before it was kept."""
@@ -173,6 +176,7 @@ class CellResult:
     kernel_log: str = ""
     samples: str = ""
     ending: Ending | None = None
+    output: str = ""
 
     @property
     def counts(self) -> bool:

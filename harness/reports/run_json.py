@@ -157,6 +157,7 @@ def cell_object(
         "report": result.report,
         "kernel_log": result.kernel_log or None,
         "samples": result.samples or None,
+        "output": result.output or None,
         "findings": [
             {
                 **_finding(one),

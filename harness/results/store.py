@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from harness.model.build_message import BuildMessage, message_from
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Seen
+from harness.model.command import OUTPUT
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
 from harness.model.guest import SAMPLES
@@ -698,6 +699,7 @@ class Store:
                     kernel_log=_artefact(folder, KERNEL_LOG),
                     samples=_artefact(folder, SAMPLES),
                     ending=Ending(Outcome(row.ending), row.ending_reason) if row.ending else None,
+                    output=_artefact(folder, OUTPUT),
                 )
                 found[row.key] = (result, row.spec)
         return found
@@ -714,7 +716,7 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
             artefacts = {CONSOLE: result.console, "report": result.report}
-            optional = {KERNEL_LOG: result.kernel_log, SAMPLES: result.samples}
+            optional = {KERNEL_LOG: result.kernel_log, SAMPLES: result.samples, OUTPUT: result.output}
             artefacts |= {name: path for name, path in optional.items() if path}
             for name, path in artefacts.items():
                 if Path(path).is_file():
@@ -778,6 +780,7 @@ class Store:
             report=str(folder / "report"),
             kernel_log=_artefact(folder, KERNEL_LOG),
             samples=_artefact(folder, SAMPLES),
+            output=_artefact(folder, OUTPUT),
         )
 
     def cell_uses(self) -> list[CellUse]:

@@ -32,6 +32,7 @@ from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.disk_guests import command_task, disk_image
 from harness.runs.guest_making import cell_task, chosen_accelerator, guest_spec, root_image
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import (
@@ -148,6 +149,9 @@ class Run:
             self._check_guests(ready)
             prepared.append(ready)
             notes[tree.tree] = tree.note
+        if self.request.image is not None and prepared:
+            # Before the builds: what takes longer than a boot fails first.
+            disk_image(shop, shop.catalogue.disk_image(self.request.image))
         # Only now: a request that cannot be run leaves no run to be continued.
         if not self.resumed:
             shop.store.start_run(self.row)
@@ -164,7 +168,7 @@ class Run:
         stressors = [choice.stressor for choice in self.choices(prepared)]
         for stressor in stressors:
             guest_spec(prepared.era, stressor, self.request)
-        root_image(self.workshop, prepared.era, stressors)
+        root_image(self.workshop, prepared.era, () if self.request.image is not None else stressors)
 
     def record_tree(self, prepared: PreparedTree, reason: str = "") -> None:
         """Writes down a tree of the run: its content, how each patch went in and which files it changes, and the
@@ -299,13 +303,16 @@ class Run:
         shop, request = self.workshop, self.request
         root = root_image(shop, prepared.era)
         accelerator = self._choose_accelerator(prepared, kernels[min(kernels)], root[0])
+        image = disk_image(shop, shop.catalogue.disk_image(request.image)) if request.image is not None else None
         tasks = []
         for repeat in (self.first_repeat + number for number in repeats):
             for choice in self.choices(prepared):
                 for patches, kernel in kernels.items():
-                    task = cell_task(
-                        shop, prepared, patches, kernel, choice.stressor, request, repeat, root, accelerator
-                    )
+                    made = (shop, prepared, patches, kernel, choice.stressor, request, repeat)
+                    if image is not None:
+                        task = command_task(*made, image, accelerator)
+                    else:
+                        task = cell_task(*made, root, accelerator)
                     tasks.append((replace(task, rules=self.rules), patches, kernel))
         return tasks
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.guests.qemu import Boot, boot_words, printable
+from harness.guests.qemu import Boot, boot_words, disk_boot_words, printable
 from harness.guests.root_image import root_image_name
 from harness.model.cell import Stressor
 from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.model.tree import PatchState
+from harness.runs.disk_guests import disk_image_at_hand
 from harness.runs.guest_making import guest_spec
 from harness.runs.preparation import (
     PreparedTree,
@@ -101,6 +102,8 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
             how = "needs a registry" if prepared.toolchain.pull_only else "would be made first"
             notes.append(f"the image of toolchain {prepared.toolchain.name} {how}")
         builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
+        if request.image is not None and _disk_at_hand(workshop, request.image) is None:
+            notes.append(f"the disk image {request.image} would be made first")
         choices = chosen_stressors(workshop, spec, request, SeriesTouch(workshop.library.store, prepared.applied))
         for choice in choices:
             guest_spec(prepared.era, choice.stressor, request)
@@ -130,6 +133,12 @@ def _initrd_at_hand(workshop: Workshop, root: RootKind) -> Path:
     """The newest root image of that form, or a name that says that it is made by the first run."""
     found = sorted(workshop.root_images.glob(root_image_name("*", root)), key=lambda p: p.stat().st_mtime)
     return found[-1] if found else Path("ROOT-IMAGE-MADE-BY-THE-FIRST-RUN")
+
+
+def _disk_at_hand(workshop: Workshop, name: str) -> Path | None:
+    """A disk image where it is here."""
+    image = disk_image_at_hand(workshop, workshop.catalogue.disk_image(name))
+    return image.path if image is not None else None
 
 
 def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
@@ -195,9 +204,14 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             kernel = workshop.builder.cache.folder / workshop.builder.key(build) / "image"
             for stressor in stressors:
                 guest = guest_spec(prepared.era, stressor, request)
+                yield f"# boot {tree.tree} + {patches}, {stressor.name}"
+                if request.image is not None:
+                    disk = _disk_at_hand(workshop, request.image) or Path("DISK-IMAGE-MADE-BY-THE-FIRST-RUN")
+                    words = disk_boot_words(prepared.era, guest)
+                    yield printable(Boot(workshop.settings.qemu, kernel, None, guest, accelerator, words, None, disk))
+                    continue
                 seconds = request.duration or stressor.seconds
                 words = boot_words(prepared.era, guest, stressor.name, seconds, request.seed, max(2, guest.cpus))
                 initrd = _initrd_at_hand(workshop, prepared.era.root)
                 boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, accelerator, words)
-                yield f"# boot {tree.tree} + {patches}, {stressor.name}"
                 yield printable(boot)

@@ -20,6 +20,7 @@ from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
 from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, TreeContent
 from harness.runs.commit_series import prove_commits, series_of_commits
 from harness.runs.fixup_states import fixup_states
+from harness.runs.image_checks import check_image_fits, requested_command
 from harness.runs.request import RunRequest, chosen_prefixes
 from harness.runs.touched import SeriesTouch
 from harness.runs.tree_base import tree_base, worktree
@@ -123,6 +124,11 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     apply as far as it was asked for.
     """
     fragments = tuple(workshop.catalogue.fragment(name) for name in spec.kconfig)
+    if request.image is not None:
+        recipe = workshop.catalogue.disk_image(request.image)
+        definition = workshop.catalogue.tree(tree.tree)
+        check_image_fits(recipe, definition, workshop.catalogue.era_of(definition))
+        fragments = (*fragments, workshop.catalogue.fragment(str(recipe.kconfig)))
     try:
         series = series_for(workshop, spec, tree, request.mail)
     except InfrastructureError as error:
@@ -228,8 +234,11 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
 
 
 def named_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Choice, ...]:
-    """The stressors that the request names, or else the series; () where they are to be chosen by what the series
-    touches. Raises UserError for an unknown one."""
+    """The stressors that the request names, or the command that stands for them, or else the series'; () where they are
+    to be chosen by what the series touches. Raises UserError for an unknown one."""
+    command = requested_command(request)
+    if command is not None:
+        return (Choice(command, "asked for"),)
     names, why = (request.stressors, "asked for") if request.stressors else (spec.stressors, "the series names it")
     return tuple(Choice(workshop.catalogue.stressor(name), why) for name in dict.fromkeys(names))
 
