@@ -618,6 +618,7 @@ int main(int argc, char **argv)
 	ramdisk_path(cache_device, settings.ram);
 	ramdisk_path(swap_device, settings.ram + 1);
 	base_make();
+	unlink(SHARED_FILE); /* of a run before, with another seed */
 	/* Swap for what anonymous memory exceeds the limits. */
 	have_swap = swaparea_make(swap_device, (long)settings.memory_mib * 1024 / 4) >=
 			    (long)crew.workers * SMALL_KIB && !swaparea_on(swap_device);

@@ -42,38 +42,41 @@
 #define AT_ONCE_MAX 4
 #define PHASE_SECONDS_MIN 3 /* less, and a part does little but start */
 #define PHASE_SECONDS_MAX 5
+#define FILL_SECONDS 8	    /* more, where nothing but filling all memory pushes anything out */
 #define PART_MEMORY_MIB 48  /* at most, so that swap areas are full and limits met within a phase */
 #define LATE_SECONDS 20	    /* a part ends its own workers in up to 16 s */
 #define KILL_SECONDS 4	    /* until a part that was killed counts as stuck */
 #define CLEAN_SECONDS 6
 #define ERRORS_SHOWN 20
-#define DISKS_EACH 3	    /* RAM disks of one part */
 #define RAMDISKS 16
 #define RAMDISK_MAJOR 1
 #define BLOCK_SIZE_512 _IO(0x12, 96) /* BLKGETSIZE of linux/fs.h */
 
-/* What a part cannot share. */
+/*
+ * What a part cannot share. RAM disks are each one's own: another's page cache
+ * would be written over its swap area.
+ */
 enum {
 	NEVER = 1, /* not started at all */
-	DISKS = 2, /* has RAM disks for itself: another's page cache would be written over its swap area */
-	FILLS = 4, /* fills memory until something is pushed out: two of them kill each other */
+	FILLS = 2, /* fills memory until something is pushed out: two of them kill each other */
 };
 
 static const struct rule {
 	const char *name;
 	unsigned int takes;
+	unsigned int disks; /* RAM disks that it must have, in a row from --ram on */
 	const char *reason;
 } rules[] = {
-	{ "mix", NEVER, "that is this program" },
-	{ "hwpoison", NEVER, "page frames that it takes away are gone for all that follows" },
-	{ "migration", 0, "node to node only" },
-	{ "notifier", 0, "its own address spaces only" },
-	{ "memcg", DISKS, "swaps to one RAM disk, caches another" },
-	{ "thpsplit", DISKS, "swaps to one RAM disk, caches another" },
-	{ "rmap", DISKS, "swaps to RAM disks" },
-	{ "reclaim", DISKS | FILLS, "swaps to one RAM disk, mounts another, leaves no memory free" },
-	{ "swapoff", DISKS | FILLS, "switches its RAM disks off and on, leaves no memory free where there are no groups" },
-	{ NULL, DISKS | FILLS, "not known here" },
+	{ "mix", NEVER, 0, "that is this program" },
+	{ "hwpoison", NEVER, 0, "page frames that it takes away are gone for all that follow" },
+	{ "migration", 0, 0, "has memory and files of its own" },
+	{ "notifier", 0, 0, "has memory of its own" },
+	{ "memcg", 0, 2, "swaps to one RAM disk, caches another" },
+	{ "thpsplit", 0, 2, "swaps to one RAM disk, caches another" },
+	{ "rmap", 0, 2, "swaps to RAM disks" },
+	{ "reclaim", FILLS, 3, "swaps to one RAM disk, mounts another, leaves no memory free" },
+	{ "swapoff", FILLS, 2, "switches RAM disks off and on, leaves no memory free where there are no groups" },
+	{ NULL, FILLS, 3, "not known here" },
 };
 
 struct part {
@@ -90,7 +93,7 @@ struct run {
 	struct part *part;
 	pid_t pid; /* 0: it has ended */
 	int output;
-	int disks;  /* number of its set of RAM disks, -1: none */
+	unsigned int disk; /* the first of its RAM disks */
 	int killed; /* by us */
 	int status;
 	char line[REPORT_LINE_MAX + 1];
@@ -102,7 +105,8 @@ static struct part parts[PARTS_MAX];
 static unsigned int part_count;
 static struct run runs[AT_ONCE_MAX];
 static unsigned int run_count;
-static unsigned int disk_sets, lost_sets; /* lost: a bit for each that could not be given back */
+static unsigned int disks, lost; /* RAM disks that there are, and a bit for each that could not be given back */
+static int have_groups;
 static unsigned int deck[PARTS_MAX], deck_left;
 static struct prng choices;
 static unsigned int phases, started, finished, skipped, died, killed, stuck, corruptions, failed, errors;
@@ -155,12 +159,12 @@ static void parts_find(void)
 }
 
 /*
- * Sets of RAM disks: from 2.6.25 on a disk is made when its node is opened,
+ * RAM disks: from 2.6.25 on a disk is made when its node is opened,
  * before 2.6.10 there are 16, between as many as configured.
  */
 static void disks_find(void)
 {
-	unsigned int number, usable = 0;
+	unsigned int number;
 	char path[RAMDISK_PATH];
 
 	for (number = settings.ram; number < RAMDISKS; number++) {
@@ -176,32 +180,28 @@ static void disks_find(void)
 			break;
 		}
 		close(disk);
-		usable++;
+		disks++;
 	}
-	disk_sets = usable / DISKS_EACH;
-	/* Two are enough for most; who misses the third does without. */
-	if (usable >= 2 && !disk_sets)
-		disk_sets = 1;
 }
 
-static int disks_taken(unsigned int set)
+static void disk_path(char *path, unsigned int disk)
 {
-	unsigned int i;
+	ramdisk_path(path, settings.ram + disk);
+}
 
+/* The first of so many free disks in a row, or -1. */
+static int disks_free(unsigned int count)
+{
+	unsigned int taken = lost, disk, i;
+
+	/* Fewer in all are enough for most: who misses one does without. */
+	if (count > disks)
+		count = disks;
 	for (i = 0; i < run_count; i++)
-		if (runs[i].disks == (int)set)
-			return 1;
-	return (int)(lost_sets >> set & 1);
-}
-
-/* A free set, or -1. */
-static int disks_free(void)
-{
-	unsigned int set;
-
-	for (set = 0; set < disk_sets; set++)
-		if (!disks_taken(set))
-			return (int)set;
+		taken |= ((1U << runs[i].part->rule->disks) - 1) << runs[i].disk;
+	for (disk = 0; disk + count <= disks; disk++)
+		if (!(taken >> disk & ((1U << count) - 1)))
+			return (int)disk;
 	return -1;
 }
 
@@ -210,7 +210,7 @@ static int fits(const struct part *part)
 {
 	unsigned int i;
 
-	if ((part->rule->takes & DISKS) && disks_free() < 0)
+	if (part->rule->disks && disks_free(part->rule->disks) < 0)
 		return 0;
 	for (i = 0; i < run_count; i++)
 		if (runs[i].part == part || (runs[i].part->rule->takes & part->rule->takes & FILLS))
@@ -240,7 +240,7 @@ static void phase_compose(void)
 			if (!parts[number].possible)
 				continue;
 			memset(run, 0, sizeof(*run));
-			run->disks = parts[number].rule->takes & DISKS ? disks_free() : -1;
+			run->disk = parts[number].rule->disks ? (unsigned int)disks_free(parts[number].rule->disks) : 0;
 			run->part = &parts[number];
 			run_count++;
 		}
@@ -272,8 +272,7 @@ static int run_start(struct run *run, unsigned int seconds)
 	snprintf(number[1], sizeof(number[1]), "%llu", (unsigned long long)(settings.seed + phases));
 	snprintf(number[2], sizeof(number[2]), "%u", threads < 2 ? 2 : threads);
 	snprintf(number[3], sizeof(number[3]), "%u", memory < PART_MEMORY_MIB ? memory : PART_MEMORY_MIB);
-	snprintf(number[4], sizeof(number[4]), "%u",
-		 settings.ram + DISKS_EACH * (run->disks < 0 ? 0 : (unsigned int)run->disks));
+	snprintf(number[4], sizeof(number[4]), "%u", settings.ram + run->disk);
 	run->pid = worker_fork();
 	if (!run->pid) {
 		setpgid(0, 0);
@@ -409,27 +408,32 @@ static unsigned int phase_wait(double until, double *told, double begun)
 	return alive;
 }
 
-/* What the parts of a phase left on their RAM disks: mounts and swap areas. */
-static void disks_clean(void)
+/* Mounts and swap areas that the parts of a phase left on their RAM disks; in a child, as it can take for ever. */
+static void disks_clear(void)
 {
-	unsigned int i, k, set;
+	unsigned int i, k;
+	char path[RAMDISK_PATH], text[4096], target[64], *place;
+
+	for (i = 0; i < run_count; i++)
+		for (k = 0; k < runs[i].part->rule->disks; k++) {
+			disk_path(path, runs[i].disk + k);
+			swaparea_off(path);
+			file_get("/proc/mounts", text, sizeof(text));
+			place = strstr(text, path);
+			if (place && place[strlen(path)] == ' ' && sscanf(place + strlen(path), " %63s", target) == 1)
+				umount2(target, MNT_DETACH);
+		}
+}
+
+static void phase_clean(void)
+{
 	double end = clock_seconds() + CLEAN_SECONDS;
-	char path[RAMDISK_PATH], text[4096], target[64];
+	char path[RAMDISK_PATH + 1];
+	unsigned int disk;
 	pid_t child = fork();
 
 	if (!child) {
-		for (i = 0; i < run_count; i++)
-			for (k = 0; runs[i].disks >= 0 && k < DISKS_EACH; k++) {
-				char *place;
-
-				ramdisk_path(path, settings.ram + DISKS_EACH * (unsigned int)runs[i].disks + k);
-				swaparea_off(path);
-				file_get("/proc/mounts", text, sizeof(text));
-				place = strstr(text, path);
-				if (place && place[strlen(path)] == ' ' &&
-				    sscanf(place + strlen(path), " %63s", target) == 1)
-					umount2(target, MNT_DETACH);
-			}
+		disks_clear();
 		_exit(0);
 	}
 	while (child > 0 && waitpid(child, NULL, WNOHANG) == 0) {
@@ -439,13 +443,12 @@ static void disks_clean(void)
 		}
 		sleep_milliseconds(10);
 	}
-	for (set = 0; set < disk_sets; set++)
-		for (k = 0; k < DISKS_EACH && disks_taken(set); k++) {
-			ramdisk_path(path, settings.ram + DISKS_EACH * set + k);
-			strcat(path, " ");
-			if (file_contains("/proc/swaps", path))
-				lost_sets |= 1U << set;
-		}
+	for (disk = 0; disk < disks; disk++) {
+		disk_path(path, disk);
+		strcat(path, " ");
+		if (file_contains("/proc/swaps", path))
+			lost |= 1U << disk;
+	}
 }
 
 static void phase_run(unsigned int seconds, double *told, double begun)
@@ -465,11 +468,10 @@ static void phase_run(unsigned int seconds, double *told, double begun)
 		if (runs[i].pid) {
 			report_line("# error %s did not end when killed", runs[i].part->name);
 			stuck++;
-			if (runs[i].disks >= 0)
-				lost_sets |= 1U << runs[i].disks;
+			lost |= ((1U << runs[i].part->rule->disks) - 1) << runs[i].disk;
 			runs[i].part->possible = 0;
 		}
-	disks_clean();
+	phase_clean();
 }
 
 int main(int argc, char **argv)
@@ -477,14 +479,16 @@ int main(int argc, char **argv)
 	char line[REPORT_LINE_MAX + 1] = "# note mix parts=";
 	double begun, told;
 	unsigned int i, worked = 0;
+	struct stat found;
 
 	settings_read(&settings, argc, argv);
 	prng_start(&choices, ~settings.seed, 0);
 	parts_find();
 	disks_find();
+	have_groups = !stat("/cgroup/memory.usage_in_bytes", &found) || !stat("/cgroup/cgroup.controllers", &found);
 	for (i = 0; i < part_count; i++)
 		report_append(line, "%s%s", i ? "," : "", parts[i].name);
-	report_append(line, " disk_sets=%u", disk_sets);
+	report_append(line, " ramdisks=%u groups=%d", disks, have_groups);
 	report_line("%s", line);
 	/* When memory ends, those who use it are to go. */
 	if (file_put("/proc/self/oom_score_adj", "-1000"))
@@ -495,6 +499,11 @@ int main(int argc, char **argv)
 		double remaining = begun + settings.seconds - clock_seconds();
 
 		phase_compose();
+		for (i = 0; i < run_count && !have_groups; i++)
+			if (runs[i].part->rule->takes & FILLS) {
+				seconds += FILL_SECONDS;
+				break;
+			}
 		if (!run_count || (phases && remaining < PHASE_SECONDS_MIN - 1))
 			break;
 		phases++;
