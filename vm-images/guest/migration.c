@@ -630,8 +630,11 @@ static void regions_map(void)
 /* The first interface where there is one: version 2 has no group for a task while its memory moves. */
 static void cpusets_mount(void)
 {
+	struct stat found;
+
 	mkdir(CPUSET, 0700);
-	if (!mount("none", CPUSET, "cpuset", 0, NULL)) {
+	/* Or it is still there, from a run before. */
+	if (!stat(CPUSET "/memory_migrate", &found) || !mount("none", CPUSET, "cpuset", 0, NULL)) {
 		cpuset_version = 1;
 	} else if (!mount("none", CPUSET, "cgroup2", 0, NULL) &&
 		   file_contains(CPUSET "/cgroup.controllers", "cpuset") &&
@@ -706,5 +709,6 @@ int main(int argc, char **argv)
 		    regions[DEVICE].pages);
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");
+	blocks_online();
 	return status;
 }

@@ -69,8 +69,8 @@ static const struct rule {
 } rules[] = {
 	{ "mix", NEVER, 0, "that is this program" },
 	{ "hwpoison", NEVER, 0, "page frames that it takes away are gone for all that follow" },
-	{ "migration", 0, 0, "has memory and files of its own" },
-	{ "notifier", 0, 0, "has memory of its own" },
+	{ "migration", 0, 1, "moves the page cache of a RAM disk" },
+	{ "notifier", 0, 1, "swaps to a RAM disk" },
 	{ "memcg", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "thpsplit", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "rmap", 0, 2, "swaps to RAM disks" },
