@@ -20,6 +20,7 @@ VERBS = {
     "tree": "tree",
     "config": "config",
     "era": "era",
+    "stress": "stress",
     "toolchain": "toolchain",
     "show": "show",
     "runs": "show",

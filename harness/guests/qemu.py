@@ -17,19 +17,22 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.config.child_process import dies_with_this_process
+from harness.guests.kernel_symbols import read_symbols
 from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
 from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
+from harness.guests.sampling import CpuSampler
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec, Sampling
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05  # also the time between two samples of the processors
 OWN_DISK = "own-disk"
 SSH_PORT = 22
+MIN_FREE_BYTES = 64 << 10  # with less, what a guest said may not have been written
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
 
 
@@ -255,6 +258,7 @@ def _watch_guest(
     entered = False
     seen = _Watched()
     with Monitor(folder / "qmp.sock") as monitor:
+        sampler = CpuSampler(monitor)
         while True:
             exited = process.poll() is not None
             if exited:
@@ -287,6 +291,8 @@ def _watch_guest(
             if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled, over):
                 break
             monitor.wait(POLL_SECONDS)
+            if seen.user_space is not None and not seen.done and seen.crashed_at is None and monitor.ended is None:
+                sampler.look()
         if (ended or exited) and seen.crashed_at is None and watch.close():
             seen.crashed_at = now
         seconds = time.monotonic() - started
@@ -306,6 +312,8 @@ def _watch_guest(
                 seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
                 seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
+            if not seen.done and seen.crashed_at is None and shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+                seen.end, seen.detail = GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost"
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
             # What a guest said, or how it ended, stays true; only silence may be QEMU's own.
@@ -320,6 +328,7 @@ def _watch_guest(
         detail=seen.detail,
         kernel_log_path=seen.kernel_log,
         cpus=seen.cpus,
+        sampling=_sampling(sampler, boot.vmlinux),
     )
 
 
@@ -334,6 +343,14 @@ def _enter(visitor: Visitor, monitor: Monitor, seen: _Watched) -> bool:
     if port is not None:
         visitor.enter(port)
     return port is not None
+
+
+def _sampling(sampler: CpuSampler, vmlinux: Path | None) -> Sampling | None:
+    """The samples by function; None without a kernel to tell them by."""
+    try:
+        return sampler.sampling(read_symbols(vmlinux).function_at) if vmlinux is not None else None
+    except (OSError, ValueError):
+        return None
 
 
 def _limits_say(

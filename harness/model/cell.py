@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
-from harness.model.version import KernelVersion, VersionRange
+from harness.model.version import ALL_VERSIONS, KernelVersion, VersionRange
 
 
 class Outcome(enum.StrEnum):
@@ -24,9 +24,6 @@ class Outcome(enum.StrEnum):
     BLOCKED = "blocked"
     BUILD_FAILED = "build-failed"
     HARNESS_FAILURE = "harness-failure"
-
-
-ALL_VERSIONS = VersionRange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +137,15 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """In how many of ``samples`` of the processors each function was seen; only functions that the kernel has under
+    their own name, those never seen among them with 0."""
+
+    samples: int
+    functions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """What a guest's end alone says, whatever the kernel reported: the outcome where no finding decides it."""
 
@@ -150,8 +156,8 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
-    ``console``, ``report``, ``kernel_log`` and ``output`` are files, the latter "" where none was read from guest RAM,
-    and where the stressor was no command.
+    ``console``, ``report``, ``kernel_log``, ``samples`` and ``output`` are files, the last three "" where nothing was
+    read from guest RAM, no samples of the processors were taken, or the stressor was no command.
 
     ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
     were run before it was kept."""
@@ -168,6 +174,7 @@ class CellResult:
     command_line: str
     guest: str = ""
     kernel_log: str = ""
+    samples: str = ""
     ending: Ending | None = None
     output: str = ""
 

@@ -18,13 +18,14 @@ from harness.findings.source_places import source_places
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
 from harness.guests.qemu import OWN_DISK, Boot, boot_words, disk_boot_words, printable, run_guest
+from harness.guests.sampling import write_samples
 from harness.guests.ssh_keys import Login, write_own_disk
 from harness.guests.ssh_visit import CommandVisit
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
 from harness.model.command import OUTPUT, CommandResult
 from harness.model.era import Era
 from harness.model.finding import CONSOLE, KERNEL_LOG, Finding
-from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.model.guest import SAMPLES, GuestEnd, GuestLimits, GuestResult
 from harness.model.version import KernelVersion
 from harness.runs.command_ending import command_ending, command_proof
 from harness.stressors.own_findings import own_findings
@@ -123,12 +124,13 @@ def read_cell(task: CellTask, result: GuestResult, command: CommandResult | None
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
+    seen = dict(result.sampling.functions) if result.sampling else None
     proof: Proof | None
     if command is not None:
         proof = did = command_proof(command, _read(command.output).decode("utf-8", "replace"))
         ending = command_ending(result, command, did) or ending_of(result, report, proof)
     else:
-        proof = judge(task.stressor, report, task.version, task.cell.seconds) if report.after else None
+        proof = judge(task.stressor, report, task.version, task.cell.seconds, seen) if report.after else None
         ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
     outcome, reason = decide(ending, findings)
@@ -149,9 +151,19 @@ def read_cell(task: CellTask, result: GuestResult, command: CommandResult | None
         command_line=printable(task.boot),
         guest=report.guest,
         kernel_log=result.kernel_log_path,
+        samples=_samples(result),
         ending=ending,
         output=command.output if command is not None else "",
     )
+
+
+def _samples(result: GuestResult) -> str:
+    """The artefact with the samples, written; "" where there is nothing to write."""
+    if result.sampling is None:
+        return ""
+    path = Path(result.console_path).with_name(SAMPLES)
+    write_samples(path, result.sampling)
+    return str(path)
 
 
 def _pieces(path: str) -> Iterator[bytes]:
@@ -225,6 +237,11 @@ def ending_of(result: GuestResult, report: StressorReport, proof: Proof | None) 
         where = "after" if report.user_space else "before"
         how = f": {result.detail}" if result.detail else ""
         return Ending(Outcome.HUNG, f"died{SILENTLY} {where} user space was reached{how}")
+    if report.foreign:
+        return Ending(
+            Outcome.DID_NOT_EXERCISE,
+            f'{report.foreign} lines on the report port are no report, the first: "{report.first_foreign}"',
+        )
     if report.skip is not None:
         return Ending(Outcome.NOT_IN_THIS_KERNEL, report.skip)
     if report.ok is not True:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.guests.qemu import Boot, boot_words, disk_boot_words, printable
 from harness.guests.root_image import root_image_name
+from harness.model.cell import Stressor
 from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
@@ -19,11 +20,14 @@ from harness.runs.preparation import (
     build_request,
     check_requirements,
     chosen_stressors,
+    named_stressors,
     prepare_tree,
     series_trees,
 )
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.touched import SeriesTouch
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice
 
 # Measured on two cores with GCC 12 and the configuration of this repository, in seconds and bytes: used until the
 # store knows better.
@@ -49,11 +53,11 @@ class PlannedBuild:
 @dataclass(frozen=True, slots=True)
 class RunPlan:
     """The run before it begins. ``cells_at_hand`` counts finished cells among ``cells``; ``patches`` tell how each
-    patch goes into each tree that is here."""
+    patch goes into each tree that is here, ``stressors`` what runs on it (tree, stressor, why)."""
 
     series: str
     builds: tuple[PlannedBuild, ...]
-    stressors: tuple[str, ...]
+    stressors: tuple[tuple[str, str, str], ...]
     cells: int
     cells_at_hand: int
     seconds: float
@@ -66,7 +70,9 @@ class RunPlan:
 def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
     """The plan of a request. Fetches no tree: one that is not here yet is a note."""
     spec = workshop.catalogue.series(request.series)
-    stressors = chosen_stressors(workshop, spec, request)
+    named = named_stressors(workshop, spec, request)
+    chosen: list[tuple[str, Choice]] = []
+    boots: list[Stressor] = []
     builds: list[PlannedBuild] = []
     unavailable: list[tuple[str, str]] = []
     notes: list[str] = []
@@ -75,9 +81,14 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         definition = workshop.catalogue.tree(tree.tree)
         if workshop.library.present(definition) is None:
             notes.append(f"{tree.tree} is not here yet: it would be fetched from {definition.sources[0].location}")
-            builds += [
+            if not named:
+                notes.append(f"the stressors of {tree.tree} are chosen once it is here, and not counted")
+            unknown = [
                 _unknown(workshop, tree.tree, number) for number in chosen_prefixes(request.patches, spec.patches)
             ]
+            builds += unknown
+            chosen += [(tree.tree, choice) for choice in named]
+            boots += [choice.stressor for choice in named] * len(unknown)
             continue
         try:
             prepared = prepare_tree(workshop, spec, tree, request)
@@ -93,19 +104,22 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
         if request.image is not None and _disk_at_hand(workshop, request.image) is None:
             notes.append(f"the disk image {request.image} would be made first")
-    cells = len(builds) * len(stressors) * request.repeat
-    per_cell = [
-        workshop.store.usual_seconds(s.name) or (request.duration or s.seconds) + BOOT_SECONDS for s in stressors
-    ]
+        choices = chosen_stressors(workshop, spec, request, SeriesTouch(workshop.library.store, prepared.applied))
+        for choice in choices:
+            guest_spec(prepared.era, choice.stressor, request)
+        chosen += [(tree.tree, choice) for choice in choices]
+        boots += [choice.stressor for choice in choices] * len(prepared.chosen)
+    cells = len(boots) * request.repeat
+    per_cell = [workshop.store.usual_seconds(s.name) or (request.duration or s.seconds) + BOOT_SECONDS for s in boots]
     at_hand = _cells_at_hand(workshop, request)
     mean = sum(per_cell) / len(per_cell) if per_cell else 0.0
     to_build = [build for build in builds if not build.at_hand]
     seconds = sum(build.seconds for build in to_build) + mean * max(0, cells - at_hand)
     trees = {build.tree for build in to_build}
     disk = len(to_build) * KERNEL_BYTES + len(trees) * OUT_BYTES + max(0, cells - at_hand) * CELL_BYTES
-    names = tuple(stressor.name for stressor in stressors)
+    stressors = tuple((tree_name, choice.stressor.name, choice.why) for tree_name, choice in chosen)
     return RunPlan(
-        spec.name, tuple(builds), names, cells, at_hand, seconds, disk, tuple(unavailable),
+        spec.name, tuple(builds), stressors, cells, at_hand, seconds, disk, tuple(unavailable),
         tuple(dict.fromkeys(notes)), tuple(states),
     )  # fmt: skip
 
@@ -164,7 +178,7 @@ def _cells_at_hand(workshop: Workshop, request: RunRequest) -> int:
 def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
     """The docker and QEMU command lines of a run, each after a comment that says what it is for."""
     spec = workshop.catalogue.series(request.series)
-    stressors = chosen_stressors(workshop, spec, request)
+    named_stressors(workshop, spec, request)
     known = None if request.accelerator != "auto" else workshop.accelerators.known(Accelerator.KVM)
     accelerator = Accelerator(request.accelerator) if request.accelerator != "auto" else Accelerator.TCG
     if known is not None and known.works:
@@ -181,6 +195,8 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             continue
         image = workshop.image_at_hand(prepared.toolchain)
         image = image or Image(prepared.toolchain.name, "", f"<image of {prepared.toolchain.name}>")
+        touch = SeriesTouch(workshop.library.store, prepared.applied)
+        stressors = [choice.stressor for choice in chosen_stressors(workshop, spec, request, touch)]
         for patches in prepared.chosen:
             build = build_request(workshop, prepared, patches, image)
             yield f"# build {tree.tree} + {patches}: {prepared.applied[patches].subject}"

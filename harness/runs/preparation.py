@@ -22,8 +22,10 @@ from harness.runs.commit_series import prove_commits, series_of_commits
 from harness.runs.fixup_states import fixup_states
 from harness.runs.image_checks import check_image_fits, requested_command
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.touched import SeriesTouch
 from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice, choose
 from harness.trees.series_prefixes import SeriesConflict, prefixes
 
 RETRY_SECONDS = 3600.0
@@ -231,9 +233,22 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
     return "; ".join(told)
 
 
-def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:
-    """The stressors of the run, or the command that stands for them. Raises UserError for an unknown one."""
+def named_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Choice, ...]:
+    """The stressors that the request names, or its command, or else those of the series; () where they are to be chosen
+    by what the series touches. Raises UserError for an unknown one."""
     command = requested_command(request)
     if command is not None:
-        return (command,)
-    return tuple(workshop.catalogue.stressor(name) for name in dict.fromkeys(request.stressors or spec.stressors))
+        return (Choice(command, "asked for"),)
+    names, why = (request.stressors, "asked for") if request.stressors else (spec.stressors, "the series names it")
+    return tuple(Choice(workshop.catalogue.stressor(name), why) for name in dict.fromkeys(names))
+
+
+def chosen_stressors(
+    workshop: Workshop, spec: SeriesSpec, request: RunRequest, touch: SeriesTouch
+) -> tuple[Choice, ...]:
+    """The stressors for one tree: those that are named, or else those that what the series touches there speaks for."""
+    named = named_stressors(workshop, spec, request)
+    if named:
+        return named
+    stressors = [workshop.catalogue.stressor(name) for name in workshop.catalogue.stressor_names()]
+    return choose(stressors, touch.files(), touch.functions())

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -291,6 +292,14 @@ def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyP
     # Silence of a QEMU that does not answer its own monitor says nothing of the kernel.
     assert (result.end, "monitor does not answer" in result.detail) == (GuestEnd.QEMU_FAILED, True)
     assert result.seconds < 20
+
+
+def test_a_full_disk_is_not_the_kernels_death(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
+    result = run("die", function="x")
+    assert (result.end, result.detail) == (GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost")
+    monkeypatch.undo()
+    assert run("die", function="x", file="mm/y.c").end is GuestEnd.POWER_OFF
 
 
 def test_the_wall_limit(run: Run) -> None:

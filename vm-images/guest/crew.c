@@ -37,6 +37,7 @@ void settings_read(struct settings *settings, int argc, char **argv)
 	settings->seed = 1;
 	settings->threads = 4;
 	settings->memory_mib = 192;
+	settings->swap_mib = 0;
 	settings->ram = 0;
 	for (i = 1; i + 1 < argc; i += 2) {
 		unsigned long long number = strtoull(argv[i + 1], NULL, 10);
@@ -49,14 +50,16 @@ void settings_read(struct settings *settings, int argc, char **argv)
 			settings->threads = (unsigned int)number;
 		else if (!strcmp(argv[i], "--memory"))
 			settings->memory_mib = (unsigned int)number;
+		else if (!strcmp(argv[i], "--swap"))
+			settings->swap_mib = (unsigned int)number;
 		else if (!strcmp(argv[i], "--ram"))
 			settings->ram = (unsigned int)number;
 		else
 			break;
 	}
 	if (i != argc) {
-		report_line("# error cannot use argument %s: expected --seconds, --seed, --threads, --memory or --ram "
-			    "and a number", argv[i]);
+		report_line("# error cannot use argument %s: expected --seconds, --seed, --threads, --memory, --swap "
+			    "or --ram and a number", argv[i]);
 		exit(STRESSOR_FAILED);
 	}
 	if (settings->threads < 1)
