@@ -84,10 +84,10 @@ def show_cell(
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:
         rows.append((f"{KERNEL_LOG} (from guest RAM)", result.kernel_log))
-    if result.output:
-        rows.append(("output of the command", result.output))
     if result.samples:
         rows.append(("samples of the processors", result.samples))
+    if result.output:
+        rows.append(("output of the command", result.output))
     print_rows(("file", "path"), rows)
     click.echo(f"\nrepeat it: harness repro {result.key[:16]}")
 

@@ -56,7 +56,7 @@ def show_stressor(name: str, tree: str | None) -> int:
     if version is not None and version not in stressor.versions:
         click.echo(f"not in kernels of {tree} ({version}): {safe(stressor.absent)}")
         return 0
-    print_rows(("", ""), facts_of(stressor, version))
+    print_rows(("about", "is"), facts_of(stressor, version))
     rules = [rule for rule in stressor.proof if version is None or version in rule.versions]
     if rules:
         click.echo(f"\nproof, in {stressor.seconds} s: one of the counters of each row must move by so much\n")

@@ -30,9 +30,9 @@ USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
 POLL_SECONDS = 0.05  # also the time between two samples of the processors
+MIN_FREE_BYTES = 64 << 10  # with less, what a guest said may not have been written
 OWN_DISK = "own-disk"
 SSH_PORT = 22
-MIN_FREE_BYTES = 64 << 10  # with less, what a guest said may not have been written
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
 
 
@@ -332,6 +332,14 @@ def _watch_guest(
     )
 
 
+def _sampling(sampler: CpuSampler, vmlinux: Path | None) -> Sampling | None:
+    """The samples by function; None without a kernel to tell them by."""
+    try:
+        return sampler.sampling(read_symbols(vmlinux).function_at) if vmlinux is not None else None
+    except (OSError, ValueError):
+        return None
+
+
 def _enter(visitor: Visitor, monitor: Monitor, seen: _Watched) -> bool:
     """Lets the visitor in where the guest is in user space and QEMU tells the way."""
     if seen.user_space is None:
@@ -343,14 +351,6 @@ def _enter(visitor: Visitor, monitor: Monitor, seen: _Watched) -> bool:
     if port is not None:
         visitor.enter(port)
     return port is not None
-
-
-def _sampling(sampler: CpuSampler, vmlinux: Path | None) -> Sampling | None:
-    """The samples by function; None without a kernel to tell them by."""
-    try:
-        return sampler.sampling(read_symbols(vmlinux).function_at) if vmlinux is not None else None
-    except (OSError, ValueError):
-        return None
 
 
 def _limits_say(

@@ -157,7 +157,7 @@ class Ending:
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
     ``console``, ``report``, ``kernel_log``, ``samples`` and ``output`` are files, the last three "" where nothing was
-    read from guest RAM, no samples of the processors were taken, or the stressor was no command.
+    read from guest RAM, no samples of the processors were taken, and the stressor was no command.
 
     ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
     were run before it was kept."""

@@ -156,8 +156,8 @@ def cell_object(
         "console": result.console,
         "report": result.report,
         "kernel_log": result.kernel_log or None,
-        "output": result.output or None,
         "samples": result.samples or None,
+        "output": result.output or None,
         "findings": [
             {
                 **_finding(one),

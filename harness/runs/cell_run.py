@@ -124,12 +124,12 @@ def read_cell(task: CellTask, result: GuestResult, command: CommandResult | None
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
-    seen = dict(result.sampling.functions) if result.sampling else None
     proof: Proof | None
     if command is not None:
         proof = did = command_proof(command, _read(command.output).decode("utf-8", "replace"))
         ending = command_ending(result, command, did) or ending_of(result, report, proof)
     else:
+        seen = dict(result.sampling.functions) if result.sampling else None
         proof = judge(task.stressor, report, task.version, task.cell.seconds, seen) if report.after else None
         ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)

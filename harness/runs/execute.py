@@ -168,7 +168,7 @@ class Run:
         stressors = [choice.stressor for choice in self.choices(prepared)]
         for stressor in stressors:
             guest_spec(prepared.era, stressor, self.request)
-        root_image(self.workshop, prepared.era, stressors if self.request.image is None else ())
+        root_image(self.workshop, prepared.era, () if self.request.image is not None else stressors)
 
     def record_tree(self, prepared: PreparedTree, reason: str = "") -> None:
         """Writes down a tree of the run: its content, how each patch went in and which files it changes, and the

@@ -234,8 +234,8 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
 
 
 def named_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Choice, ...]:
-    """The stressors that the request names, or its command, or else those of the series; () where they are to be chosen
-    by what the series touches. Raises UserError for an unknown one."""
+    """The stressors that the request names, or the command that stands for them, or else the series'; () where they are
+    to be chosen by what the series touches. Raises UserError for an unknown one."""
     command = requested_command(request)
     if command is not None:
         return (Choice(command, "asked for"),)

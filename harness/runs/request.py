@@ -16,8 +16,8 @@ class RunRequest:
 
     ``patches``: "ends", "each" or numbers as "1,3,6". ``jobs``: guests at a time. ``again``: new repeats even where
     results are at hand. ``keep_going``: patches that do not apply are left out. ``toolchain``: instead of the era's.
-    ``thp``: mode of transparent huge pages; ``swap_mib``: of each swap area. ``image``: a disk image for the guests, in
-    which ``ssh_command`` is the only stressor.
+    ``thp``: mode of transparent huge pages; ``swap_mib``: of each swap area.
+    ``image``: a disk image for the guests, in which ``ssh_command`` is the only stressor.
     """
 
     series: str

@@ -295,7 +295,7 @@ def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_a_full_disk_is_not_the_kernels_death(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0))
+    monkeypatch.setattr("harness.guests.qemu.shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
     result = run("die", function="x")
     assert (result.end, result.detail) == (GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost")
     monkeypatch.undo()

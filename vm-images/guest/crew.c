@@ -19,6 +19,7 @@
 #define STOP_SECONDS 8
 #define KILL_SECONDS 8
 #define CORRUPTIONS_SHOWN 5
+#define TOTALS_MAX 110 /* bytes of what the digest says of all workers */
 
 /* What the supervisor and its workers share. */
 struct board {
@@ -281,6 +282,11 @@ int crew_run(struct crew *crew)
 		report_line("# error %u workers did not end when killed", stuck);
 	snprintf(line, sizeof(line), "# digest %s", crew->name);
 	counters_append(crew, line);
+	/* A part that does not fit is left out, and these must not be: a second line of the same name. */
+	if (strlen(line) > REPORT_LINE_MAX - TOTALS_MAX) {
+		report_line("%s", line);
+		snprintf(line, sizeof(line), "# digest %s", crew->name);
+	}
 	report_append(line, " died=%u killed=%u stuck=%u corruptions=%u order=%llu", died, killed, stuck,
 		      board->corruptions, (unsigned long long)order_of(crew));
 	report_line("%s", line);
