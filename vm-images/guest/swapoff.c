@@ -6,23 +6,26 @@
  * enough is out, switches one area off (timing it) and on again, now one, now
  * the other, now both. All other workers are tenants: they own private and
  * shared memory larger than what they may keep resident, verify and rewrite it
- * at random, fork children that read and write it, discard parts and push them
+ * at random, fork children that read and write it or just exit, read ahead
+ * widely, fill and drop shared memory of their own, discard parts and push them
  * out again.
  *
  * What keeps their memory out, the first that this kernel has: a memory cgroup
- * with a small limit; MADV_PAGEOUT (5.4 on); a ballast of locked memory that
- * leaves too little for all.
+ * with a small limit; MADV_PAGEOUT (5.4 on); a ballast that leaves too little
+ * for all.
  *
  * What it races against: a fault, a fork or an exit that meets a swap entry
- * while try_to_unuse replaces it by its page; swap-out that goes on into the
- * other area; shared memory whose entry moves between swap cache and page
- * cache; on old kernels the anon_vma look-up of the page brought in.
+ * while try_to_unuse replaces it by its page; readahead in flight from the area
+ * that goes; swap-out that goes on into the other area; shared memory whose
+ * entry moves between swap cache and page cache; on old kernels the anon_vma
+ * look-up of the page brought in.
  *
  * Kernel functions that must run: sys_swapoff, try_to_unuse, unuse_mm and
  * unuse_pte, shmem_unuse, do_swap_page, add_to_swap, swap_writepage,
  * swap_duplicate, swap_entry_free or its successor, page_add_anon_rmap.
  */
 #define _GNU_SOURCE
+#include "ballast.h"
 #include "crew.h"
 #include "report.h"
 #include "swaparea.h"
@@ -43,24 +46,20 @@
 #define GROUP ROOT "/swapoff"
 #define AREAS 2
 #define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
-#define BALLAST_BLOCK (16UL << 20) /* mostly huge pages: small ones would take half a minute for 1 GiB */
-#define BALLAST_BLOCKS 1024 /* 8 GiB and more: a guest larger than that needs a memory cgroup */
-#define BALLAST_CAREFUL_KIB (48 * 1024) /* so much free: from here on in small blocks, or all swap is taken at once */
-#define BALLAST_SMALL (1UL << 20)
+#define AREA_KIB_SCARCE 6144 /* the same where memory as a whole is made scarce */
+#define BALLAST_MS 5000
 #define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
 #define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
 
-enum { ROUNDS, SWAPOFFS, FAILED, OUT_KIB, SWAPOFF_MS, TOUCHES, FORKS, DISCARDS, PAGEOUTS, WAITS,
-       BALLAST };
-static const char *const counter_names[] = { "rounds",	"swapoffs", "swapoffs_failed", "out_kib", "swapoff_ms",
-					     "touches", "forks",    "dontneeds",       "pageouts", "waits",
+enum { ROUNDS, LOOPS, SWAPOFFS, FAILED, OUT_KIB, SWAPOFF_MS, SLOWEST_MS, TOUCHES, FORKS, EXITS, AHEAD, SHARED,
+       DISCARDS, PAGEOUTS, WAITS, BALLAST };
+static const char *const counter_names[] = { "rounds",	   "loops",	 "swapoffs", "swapoffs_failed", "out_kib",
+					     "swapoff_ms", "slowest_ms", "touches",  "forks",		"exits",
+					     "ahead",	   "shared",	 "dontneeds", "pageouts",	"waits",
 					     "ballast_mib", NULL };
-
-/* What the controller and its ballast tell each other, in the controller's targets. */
-enum { RELIEF_WANTED, RELIEF_GIVEN };
 
 static char devices[AREAS][RAMDISK_PATH];
 
@@ -70,7 +69,6 @@ static long area_kib[AREAS]; /* 0: there is none */
 static long set_kib;	     /* memory of all tenants, of which about half is to be out */
 static int version;	     /* of the cgroup interface; 0: none */
 static int have_pageout;
-static pid_t ballast;
 
 /* One tenant's memory; the shared part is everybody's. */
 static char *own, *shared;
@@ -101,6 +99,12 @@ static void limit_set(long kib)
 		else
 			file_put_number(path, kib * 1024LL / (crew.workers - 1));
 	}
+}
+
+/* Whether nothing but a want of memory keeps pages out. */
+static int scarce(void)
+{
+	return !version && !have_pageout;
 }
 
 /*
@@ -135,76 +139,12 @@ static void groups_make(void)
 		version = 0;
 }
 
-/*
- * Locks memory, block by block, until half of the tenants' is out; gives back
- * what they have when asked to. The first to go when memory ends.
- */
-static void ballast_hold(struct worker *controller)
-{
-	static char *blocks[BALLAST_BLOCKS];
-	static unsigned long sizes[BALLAST_BLOCKS];
-	unsigned long held = 0, give;
-	unsigned int count = 0;
-
-	if (file_put("/proc/self/oom_score_adj", "1000"))
-		file_put("/proc/self/oom_adj", "15"); /* before 2.6.36 */
-	while (!crew_over()) {
-		if (controller->targets[RELIEF_WANTED]) {
-			give = 2UL * (unsigned long)set_kib * 1024;
-			give = held > give ? held - give : 0;
-			while (!controller->targets[RELIEF_GIVEN] && count && held > give) {
-				munmap(blocks[--count], sizes[count]);
-				held -= sizes[count];
-			}
-			controller->targets[RELIEF_GIVEN] = 1;
-		} else if (count < BALLAST_BLOCKS && swap_used_kib() < set_kib / 2) {
-			int careful = file_get_field("/proc/meminfo", "MemFree", 0) < BALLAST_CAREFUL_KIB;
-			unsigned long size = careful ? BALLAST_SMALL : BALLAST_BLOCK;
-
-			blocks[count] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-			if (blocks[count] != MAP_FAILED && !careful)
-				madvise(blocks[count], size, MADV_HUGEPAGE);
-			if (blocks[count] != MAP_FAILED && !mlock(blocks[count], size)) {
-				sizes[count++] = size;
-				held += size;
-				controller->counters[BALLAST] = held >> 20;
-				if (!careful)
-					continue;
-			}
-		}
-		sleep_milliseconds(20);
-	}
-	_exit(0);
-}
-
-static void ballast_on(struct worker *controller)
-{
-	if (version || have_pageout)
-		return;
-	controller->targets[RELIEF_GIVEN] = 0;
-	controller->targets[RELIEF_WANTED] = 0;
-	if (ballast > 0 && waitpid(ballast, NULL, WNOHANG) == 0)
-		return;
-	ballast = worker_fork();
-	if (!ballast)
-		ballast_hold(controller);
-}
-
-static void ballast_off(struct worker *controller)
-{
-	unsigned int waited;
-
-	controller->targets[RELIEF_WANTED] = 1;
-	for (waited = 0; ballast > 0 && !controller->targets[RELIEF_GIVEN] && waited < 100 && !crew_over(); waited++)
-		sleep_milliseconds(20);
-}
-
 static void alarm_ignore(int number)
 {
 	(void)number; /* the interrupted system call is what matters */
 }
 
-static void controller_begin(struct worker *worker)
+static void controller_begin(void)
 {
 	struct sigaction action = { .sa_handler = alarm_ignore };
 	unsigned int i;
@@ -215,7 +155,8 @@ static void controller_begin(struct worker *worker)
 		if (area_kib[i])
 			swaparea_on(devices[i]);
 	limit_set(set_kib / 2);
-	ballast_on(worker);
+	if (scarce())
+		ballast_keep();
 }
 
 /* Switches one area off, and counts it only if pages were out. */
@@ -224,12 +165,16 @@ static void area_off(struct worker *worker, unsigned int area)
 	struct itimerval span = { { 1, 0 }, { SWAPOFF_SECONDS, 0 } }, none = { { 0, 0 }, { 0, 0 } };
 	long out = swaparea_used_kib(devices[area]);
 	double start = clock_seconds();
+	uint64_t spent;
 	int result;
 
 	setitimer(ITIMER_REAL, &span, NULL);
 	result = swaparea_off(devices[area]);
 	setitimer(ITIMER_REAL, &none, NULL);
-	worker->counters[SWAPOFF_MS] += (uint64_t)((clock_seconds() - start) * 1000);
+	spent = (uint64_t)((clock_seconds() - start) * 1000);
+	worker->counters[SWAPOFF_MS] += spent;
+	if (spent > worker->counters[SLOWEST_MS])
+		worker->counters[SLOWEST_MS] = spent;
 	if (result) {
 		worker->counters[FAILED]++;
 		return;
@@ -250,8 +195,11 @@ static void controller_round(struct worker *worker)
 			begun += crew.roll[tenant].targets[0] != 0;
 		sleep_milliseconds(10);
 	}
-	/* The ballast takes seconds to reach the end of memory. */
-	for (waited = 0; waited < (ballast > 0 ? 1500 : 200) && !crew_over() && swap_used_kib() < set_kib / 4; waited++)
+	if (scarce()) {
+		ballast_keep();
+		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
+	}
+	for (waited = 0; waited < 200 && !crew_over() && swap_used_kib() < set_kib / 4; waited++)
 		sleep_milliseconds(10);
 	worker->counters[WAITS] += waited;
 	if (crew_over())
@@ -259,16 +207,19 @@ static void controller_round(struct worker *worker)
 	if (!area_kib[1])
 		first = 0;
 	/*
-	 * With the other area on, a limit can stay: what comes back pushes other
-	 * pages out there. It is higher meanwhile, as the other area must hold
-	 * all that is above it. Without that area, a limit or the ballast would
-	 * call the out-of-memory killer.
+	 * With the other area on, memory can stay scarce: what comes back pushes
+	 * other pages out there. A limit is higher meanwhile, as the other area
+	 * must hold all that is above it. Without that area, a limit or the
+	 * ballast would call the out-of-memory killer.
 	 */
-	if (choice == 0 || !area_kib[1] || (!version && !have_pageout)) {
+	if (choice == 0 || !area_kib[1]) {
 		limit_set(-1);
-		ballast_off(worker);
+		if (scarce()) {
+			ballast_room(set_kib * 5 / 4);
+			ballast_wait(1000);
+		}
 		area_off(worker, first);
-		if (choice == 0 && area_kib[1]) {
+		if (area_kib[1]) {
 			area_off(worker, !first);
 			swaparea_on(devices[!first]);
 		}
@@ -276,13 +227,15 @@ static void controller_round(struct worker *worker)
 		/* A limit below the usage is refused while reclaim does not keep up: try again. */
 		limit_set(set_kib * 3 / 4);
 		limit_set(set_kib / 2);
-		ballast_on(worker);
+		if (scarce())
+			ballast_room(set_kib / 2);
 	} else {
 		limit_set(set_kib * 3 / 4);
 		area_off(worker, first);
 		swaparea_on(devices[first]);
 		limit_set(set_kib / 2);
 	}
+	worker->counters[LOOPS]++;
 }
 
 static void page_verify(struct worker *worker, unsigned int number, int rewrite)
@@ -339,6 +292,9 @@ static void tenant_begin(struct worker *worker)
 	generations = mmap(NULL, own_pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (own == MAP_FAILED || generations == (void *)MAP_FAILED)
 		_exit(1);
+	/* It has to clear nearly all of memory first: it is left the CPUs. */
+	if (scarce())
+		ballast_wait(BALLAST_MS);
 	/* Half in huge pages, which are split on their way out. */
 	madvise(own, own_pages * PAGE / 2, MADV_NOHUGEPAGE);
 	for (number = 0; number < own_pages && !crew_over(); number++) {
@@ -348,9 +304,6 @@ static void tenant_begin(struct worker *worker)
 	for (number = worker->index; number < shared_pages && !crew_over(); number += 2)
 		*(volatile uint64_t *)(shared + number * PAGE) = stamp_of(number, 0, 0);
 	worker->targets[0] = 1; /* the memory is there */
-	/* The ballast has to clear all that is left of memory first: leave it the CPUs. */
-	while (!version && !have_pageout && !crew_over() && swap_used_kib() < set_kib / 8)
-		sleep_milliseconds(50);
 }
 
 static void push_out(struct worker *worker, unsigned int first, unsigned int count)
@@ -379,6 +332,64 @@ static void fork_and_touch(struct worker *worker, unsigned int first, unsigned i
 	worker_wait(child, 5000);
 }
 
+/* A child that reads and writes nothing: its swap entries go by its exit alone. */
+static void fork_and_exit(struct worker *worker, unsigned int first, unsigned int count)
+{
+	pid_t child = worker_fork();
+
+	if (!child) {
+		sleep_milliseconds(prng_below(&worker->prng, 30));
+		_exit(0);
+	}
+	if (child < 0)
+		return;
+	worker->counters[EXITS]++;
+	push_out(worker, first, count);
+	worker_wait(child, 5000);
+}
+
+/*
+ * Far from each other, upwards and downwards: each fault reads a cluster of
+ * pages that nobody has asked for yet, and which are in flight when their area
+ * is switched off.
+ */
+static void read_ahead(struct worker *worker)
+{
+	unsigned int i, step = 32 + prng_below(&worker->prng, 32);
+
+	for (i = 0; i < own_pages && !crew_over(); i += step) {
+		page_verify(worker, i, 0);
+		page_verify(worker, own_pages - 1 - i, 0);
+		worker->counters[AHEAD] += 2;
+	}
+}
+
+/* Shared memory that is filled, goes out, comes back in part and is let go of with the rest out. */
+static void shared_for_a_moment(struct worker *worker, unsigned int pages)
+{
+	char *start = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	if (start == MAP_FAILED)
+		return;
+	for (i = 0; i < pages && !crew_over(); i++)
+		*(volatile uint64_t *)(start + i * PAGE) = stamp_of(i, 0, worker->index);
+	if (have_pageout)
+		madvise(start, pages * PAGE, MADV_PAGEOUT);
+	else
+		madvise(start, pages * PAGE, MADV_DONTNEED);
+	push_out(worker, 0, own_pages / 4);
+	sleep_milliseconds(prng_below(&worker->prng, 30));
+	for (i = 0; i < pages && !crew_over(); i += 3) {
+		uint64_t found = *(volatile uint64_t *)(start + i * PAGE);
+
+		if (found != stamp_of(i, 0, worker->index))
+			worker_corrupt(worker, "swapoff shared", start + i * PAGE, stamp_of(i, 0, worker->index), found);
+	}
+	munmap(start, pages * PAGE);
+	worker->counters[SHARED]++;
+}
+
 static void tenant_round(struct worker *worker)
 {
 	unsigned int count = 16 + prng_below(&worker->prng, own_pages / 8);
@@ -392,7 +403,7 @@ static void tenant_round(struct worker *worker)
 	}
 	/* Unmaps, and keeps the pages: nobody's accessed bits hold them back. */
 	madvise(shared, shared_pages * PAGE, MADV_DONTNEED);
-	switch (worker_choose(worker, 6)) {
+	switch (worker_choose(worker, 9)) {
 	case 0:
 		fork_and_touch(worker, first, count);
 		break;
@@ -412,6 +423,15 @@ static void tenant_round(struct worker *worker)
 			page_verify(worker, first + i, 0);
 		push_out(worker, first, count);
 		break;
+	case 4:
+		fork_and_exit(worker, first, count);
+		break;
+	case 5:
+		read_ahead(worker);
+		break;
+	case 6:
+		shared_for_a_moment(worker, count);
+		break;
 	default:
 		push_out(worker, prng_below(&worker->prng, own_pages / 2), own_pages / 2);
 	}
@@ -420,7 +440,7 @@ static void tenant_round(struct worker *worker)
 static void begin(struct worker *worker)
 {
 	if (worker->index == 0)
-		controller_begin(worker);
+		controller_begin();
 	else
 		tenant_begin(worker);
 }
@@ -452,10 +472,10 @@ int main(int argc, char **argv)
 	tenants = settings.threads < 3 ? 2 : settings.threads - 1;
 	crew.workers = 1 + tenants;
 	each = (long)settings.memory_mib * 1024 / 4;
-	if (each > AREA_KIB_MAX)
-		each = AREA_KIB_MAX;
 	groups_make();
 	have_pageout = pageout_works();
+	if (each > (scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX))
+		each = scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX;
 	for (i = 0; i < AREAS; i++) {
 		long kib;
 		int result;
@@ -465,7 +485,7 @@ int main(int argc, char **argv)
 		result = (int)kib;
 
 		if (kib > 0) {
-			if (!version && !have_pageout)
+			if (scarce())
 				swaparea_fill(devices[i], kib);
 			result = swaparea_on(devices[i]);
 		}
@@ -484,6 +504,11 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, shared_pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		stressor_skip("no shared memory: errno=%d", errno);
+	/* An area whose pages would not all fit is refused by the heuristic, which knows nothing of a ballast. */
+	file_put("/proc/sys/vm/overcommit_memory", "1");
+	file_put("/proc/sys/vm/page-cluster", "5"); /* 32 pages are read at once, not 8 */
+	if (scarce())
+		ballast_prepare(set_kib / 2);
 	report_line("# note swapoff areas_kib=%ld,%ld set_kib=%ld tenants=%u cgroup_version=%d pageout=%d", area_kib[0],
 		    area_kib[1], set_kib, tenants, version, have_pageout);
 	crew.name = "swapoff";
