@@ -597,6 +597,25 @@ static void base_make(void)
 		stressor_skip("a memory cgroup takes no limit: errno=%d", -result);
 }
 
+/*
+ * Before 2.6.29 emptying a group by force waits, for ever and deaf to signals,
+ * for pages that are charged and in no LRU list yet: they are in some CPU's
+ * pagevec until that CPU adds more. Calls that drain all of them go on to the end.
+ */
+static void drain_pagevecs(void)
+{
+	int here = nodes[0], status;
+	void *page = arena + ARENA;
+
+	if (worker_fork())
+		return;
+	mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	for (;;) {
+		numa_move_pages(0, 1, &page, &here, &status);
+		sleep_milliseconds(300);
+	}
+}
+
 /* After exec: charges of a fresh address space, in the group of the one before. */
 static int touch_and_end(const char *bytes)
 {
@@ -645,5 +664,7 @@ int main(int argc, char **argv)
 	have_cache = swaparea_make(cache_device, (long)crew.workers * CACHE_KIB) > 0; /* its content does not matter */
 	report_line("# note memcg cgroup_version=%d limits_kib=%d,%d swap=%d droppable_cache=%d nodes=%d", version, SMALL_KIB,
 		    LARGE_KIB, have_swap, have_cache, node_count);
+	if (version == 1 && stat(BASE "/memory.use_hierarchy", &found)) /* came with 2.6.29 */
+		drain_pagevecs();
 	return crew_run(&crew);
 }
