@@ -42,7 +42,6 @@
 
 #define PAGE 4096UL
 #define BALLAST_MS 5000
-#define FILE_PATH "/tmp/rmap"
 #define FILE_SALT 0x10000
 #define EQUAL_SHARE 4 /* one part in so many of the own pages is equal to others */
 #define EQUAL_KINDS 4
@@ -426,6 +425,7 @@ int main(int argc, char **argv)
 {
 	char device[RAMDISK_PATH];
 	long room_kib, swap_kib;
+	const char *path;
 	int list[64], status;
 
 	settings_read(&settings, argc, argv);
@@ -449,9 +449,15 @@ int main(int argc, char **argv)
 	if (status)
 		stressor_skip(status == -ENOSYS ? "not in this kernel: swap (%s, errno=%d)" : "no swap on %s: errno=%d",
 			      device, -status);
-	file = open(FILE_PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	/*
+	 * On tmpfs, so that its pages go to swap, too. 2.5.31 does not survive
+	 * that for seconds (a page is dirtied while shmem_writepage has it);
+	 * there the root is a RAM disk's ext2.
+	 */
+	path = settings.ram ? "/rmap" : "/tmp/rmap";
+	file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (file < 0 || ftruncate(file, (off_t)(file_pages * PAGE)))
-		stressor_skip("no file in /tmp: errno=%d", errno);
+		stressor_skip("no file %s: errno=%d", path, errno);
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];
 	nodes[1] = list[node_count > 1];
