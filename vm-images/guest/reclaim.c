@@ -146,7 +146,6 @@ static void file_write(struct worker *worker, unsigned int file, int descriptor,
 	for (i = 0; i < count && !crew_over(); i += CHUNK) {
 		for (k = 0; k < CHUNK; k++)
 			page_stamp(file, first + i + k, block + k * PAGE);
-		/* A full file system is no error: files that are unlinked but open still fill it. */
 		if (pwrite(descriptor, block, sizeof(block), (off_t)((first + i) * PAGE)) > 0)
 			worker->counters[PAGES] += CHUNK;
 	}
@@ -460,10 +459,10 @@ int main(int argc, char **argv)
 	}
 	mkdir(FOLDER, 0700);
 	/*
-	 * Also for files that are unlinked and still open; but no larger than
-	 * need be, as before 2.6.25 a RAM disk's pages are scanned, too.
+	 * Never full, though files that are unlinked stay open: 2.5.31 calls BUG()
+	 * where writepage finds no space.
 	 */
-	mounted = extfs_mount(file_device, room_kib * 5 / 2, FOLDER);
+	mounted = extfs_mount(file_device, 4 * room_kib, FOLDER);
 	have_ext2 = !mounted;
 	file_put("/proc/sys/vm/drop_caches", "4"); /* no line in the log for each time; 3.15 on */
 	file_put("/proc/sys/vm/swappiness", "100");

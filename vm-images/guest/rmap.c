@@ -26,6 +26,7 @@
 #define _GNU_SOURCE
 #include "ballast.h"
 #include "crew.h"
+#include "extfs.h"
 #include "numa.h"
 #include "report.h"
 #include "swaparea.h"
@@ -36,6 +37,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +45,7 @@
 #define PAGE 4096UL
 #define BALLAST_MS 5000
 #define FILE_SALT 0x10000
+#define EXT2_KIB 8193
 #define EQUAL_SHARE 4 /* one part in so many of the own pages is equal to others */
 #define EQUAL_KINDS 4
 #define OWN_PAGES_MAX 1024
@@ -451,10 +454,12 @@ int main(int argc, char **argv)
 			      device, -status);
 	/*
 	 * On tmpfs, so that its pages go to swap, too. 2.5.31 does not survive
-	 * that for seconds (a page is dirtied while shmem_writepage has it);
-	 * there the root is a RAM disk's ext2.
+	 * that for seconds (a page is dirtied while shmem_writepage has it): no
+	 * tmpfs where the first RAM disk is the root.
 	 */
-	path = settings.ram ? "/rmap" : "/tmp/rmap";
+	ramdisk_path(device, settings.ram + 1);
+	mkdir("/tmp/ext2", 0700);
+	path = settings.ram && !extfs_mount(device, EXT2_KIB, "/tmp/ext2") ? "/tmp/ext2/rmap" : "/tmp/rmap";
 	file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (file < 0 || ftruncate(file, (off_t)(file_pages * PAGE)))
 		stressor_skip("no file %s: errno=%d", path, errno);
