@@ -20,6 +20,7 @@ VERBS = {
     "tree": "tree",
     "config": "config",
     "era": "era",
+    "stress": "stress",
     "toolchain": "toolchain",
     "show": "show",
     "runs": "show",
@@ -30,6 +31,7 @@ VERBS = {
     "nightly": "nightly",
     "repro": "repro",
     "parse": "parse",
+    "shell": "shell",
     "doctor": "doctor",
     "clean": "clean",
 }

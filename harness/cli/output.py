@@ -84,6 +84,10 @@ def show_cell(
     rows = [(CONSOLE, result.console), ("report", result.report)]
     if result.kernel_log:
         rows.append((f"{KERNEL_LOG} (from guest RAM)", result.kernel_log))
+    if result.samples:
+        rows.append(("samples of the processors", result.samples))
+    if result.output:
+        rows.append(("output of the command", result.output))
     print_rows(("file", "path"), rows)
     click.echo(f"\nrepeat it: harness repro {result.key[:16]}")
 
@@ -101,8 +105,10 @@ def show_plan(plan: RunPlan) -> None:
         state = {True: "at hand", False: "to build", None: "to build"}[build.at_hand]
         rows.append((build.tree, number, safe(build.subject), state, "" if build.at_hand else f"{build.seconds:.0f} s"))
     print_rows(("tree", "patches", "subject", "kernel", "expected"), rows)
+    click.echo()
     todo = plan.cells - plan.cells_at_hand
-    click.echo(f"\nboots: {plan.cells} ({', '.join(plan.stressors)}), {plan.cells_at_hand} at hand, {todo} to do")
+    print_rows(("tree", "stressor", "because"), [tuple(map(safe, row)) for row in plan.stressors])
+    click.echo(f"\nboots: {plan.cells}, {plan.cells_at_hand} at hand, {todo} to do")
     click.echo(f"expected: about {plan.seconds / 60:.0f} min, {plan.disk_bytes >> 20} MiB of disk")
     for tree, why in plan.unavailable:
         click.echo(f"{tree}  unavailable: {safe(why)}")

@@ -27,10 +27,14 @@ from harness.trees.series_prefixes import SeriesConflict
 @click.option("--cpus", type=click.IntRange(1, 255), help="Processors of the guest.")
 @click.option("--memory", "memory_mib", type=click.IntRange(64, 1 << 20), metavar="MIB", help="Memory of the guest.")
 @click.option("--numa", "nodes", type=click.IntRange(1, 64), metavar="NODES", help="NUMA nodes of the guest.")
+@click.option("--thp", type=click.Choice(["always", "madvise", "never"]), help="Mode of transparent huge pages.")
+@click.option("--swap", "swap_mib", type=click.IntRange(1, 256), metavar="MIB", help="Size of each swap area.")
 @click.option("--append", "append", multiple=True, metavar="WORD", help="One more word of the kernel command line.")
 @click.option("--accelerator", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", show_default=True,
               help="auto: KVM only where a canary guest has booted under it.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 256), help="Guests at a time.")
+@click.option("--image", metavar="NAME", help="Guests with this disk image, for --ssh-command (debian).")
+@click.option("--ssh-command", metavar="COMMAND", help="Run this in the guest, over SSH, instead of the stressors.")
 @click.option("--mail", metavar="PATH", help="Mbox or folder with the series' mail.")
 @click.option("--toolchain", metavar="NAME", help="Compile with this toolchain instead of the era's.")
 @click.option("--keep-going", is_flag=True, help="Leave out patches that do not apply, and say which.")
@@ -41,15 +45,17 @@ from harness.trees.series_prefixes import SeriesConflict
 @click.option("--verbose", is_flag=True, help="Progress of each step on plain output too.")
 def run_command(
     series: str, trees: tuple[str, ...], patches: str, stressors: tuple[str, ...], repeat: int, duration: int | None,
-    seed: int, cpus: int | None, memory_mib: int | None, nodes: int | None, append: tuple[str, ...], accelerator: str,
-    jobs: int | None, mail: str | None, toolchain: str | None, keep_going: bool, again: bool, resume: bool,
-    only_plan: bool, dry_run: bool, verbose: bool,
+    seed: int, cpus: int | None, memory_mib: int | None, nodes: int | None, thp: str | None, swap_mib: int | None,
+    append: tuple[str, ...], accelerator: str, jobs: int | None, mail: str | None, toolchain: str | None,
+    keep_going: bool, again: bool, resume: bool, only_plan: bool, dry_run: bool, verbose: bool, image: str | None,
+    ssh_command: str | None,
 ) -> int:  # fmt: skip
     """Run SERIES (a name or a folder with series.yaml) on its trees and compare each with its baseline."""
     request = RunRequest(
         series=series, trees=trees, patches=patches, stressors=stressors, repeat=repeat, duration=duration, seed=seed,
         cpus=cpus, memory_mib=memory_mib, nodes=nodes, append=append, accelerator=accelerator, jobs=jobs, mail=mail,
-        again=again, keep_going=keep_going, toolchain=toolchain,
+        again=again, keep_going=keep_going, toolchain=toolchain, thp=thp, swap_mib=swap_mib, image=image,
+        ssh_command=ssh_command,
     )  # fmt: skip
     listener = listener_for(sys.stderr, verbose=verbose)
     workshop = Workshop(listener)

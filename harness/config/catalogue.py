@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.config.guest_file import load_guest_root
+from harness.config.image_file import RECIPE_FILE, load_image_recipe
 from harness.config.kernel_files import (
     load_era,
     load_fixups,
@@ -26,6 +27,7 @@ from harness.config.user_settings import Settings
 from harness.config.yaml_file import nearest
 from harness.model.build import Fragment
 from harness.model.cell import Stressor
+from harness.model.disk_image import ImageRecipe
 from harness.model.era import Era, Toolchain
 from harness.model.errors import UserError
 from harness.model.noise import NoiseEntry
@@ -166,6 +168,13 @@ class Catalogue:
     def guest_root(self) -> GuestRoot:
         """What is in the guest's root file system."""
         return load_guest_root(self.layout.configs / "guests" / "root.yaml")
+
+    def disk_image(self, name: str) -> ImageRecipe:
+        """The recipe of a disk image by name."""
+        known = sorted(path.parent.name for path in self.layout.vm_images.glob(f"*/{RECIPE_FILE}"))
+        if name not in known:
+            raise UserError(f"unknown disk image {name!r}", remedy=nearest(name, known))
+        return load_image_recipe(self.layout.vm_images / name / RECIPE_FILE)
 
     def series_names(self) -> list[str]:
         """Names of all series of the checkout."""

@@ -76,7 +76,7 @@ class SeriesSchema(Schema):
     trees: list[SeriesTreeSchema]
     kconfig: list[str] = Field(min_length=1)
     requires: list[RequirementSchema] = Field(default_factory=list)
-    stressors: list[str] = Field(min_length=1)
+    stressors: list[str] = Field(default_factory=list)
     policy: list[PolicyRuleSchema] = Field(default_factory=list)
 
 
@@ -157,7 +157,8 @@ def series_yaml(spec: SeriesSpec, folder: Path) -> str:
         parts += ["  - " + _flow({"option": option, "reason": reason}) for option, reason in spec.requires]
     else:
         parts.append("# options without which it tests nothing: requires: [{option: DEBUG_VM, reason: why}]\n")
-    parts.append(_lines("stressors", list(spec.stressors)))
+    if spec.stressors:
+        parts.append(_lines("stressors", list(spec.stressors)))
     if spec.policy:
         parts.append("policy:\n")
         parts += ["  - " + _flow(_rule(rule)) for rule in spec.policy]

@@ -59,6 +59,7 @@ class KernelSymbols:
         self._all = tuple(symbols)  # (address, size, name's offset, type)
         self._functions: tuple[list[int], list[tuple[int, int, int, int]]] | None = None
         self._by_name: dict[str, list[int]] | None = None
+        self._function_names: frozenset[str] | None = None
 
     def find(self, name: str) -> Symbol | None:
         """The symbol of that name. A linker lets one name end in another's text, so every place is looked at."""
@@ -106,6 +107,12 @@ class KernelSymbols:
             )
             self._functions = [one[0] for one in code], code
         return self._functions
+
+    def function_names(self) -> frozenset[str]:
+        """Names of all functions; the parts that a compiler made of one (.isra.0, .cold) go by its name."""
+        if self._function_names is None:
+            self._function_names = frozenset(self._name(one[2]).partition(".")[0] for one in self._code()[1]) - {""}
+        return self._function_names
 
     def starts(self, name: str, size: int | None = None) -> tuple[int, ...]:
         """Addresses of the functions of that name: static ones of several files can share it. With ``size``, the bytes

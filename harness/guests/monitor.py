@@ -27,6 +27,8 @@ UNKNOWN_END = "unknown"
 # One CPU of "info registers -a"; x86 shows RIP or EIP after the general registers.
 _CPU = re.compile(r"^CPU#(\d{1,4})\b", re.MULTILINE)
 _COUNTER = re.compile(r"\b[ER]IP=([0-9a-f]{8,16})\b")
+# One line of "info usernet": protocol, descriptor, source address and port, destination address and port.
+_FORWARD = re.compile(r"\bTCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d{1,5})\s+\S+\s+(\d{1,5})\b")
 _STACK = re.compile(r"\b[ER]SP=([0-9a-f]{8,16})\b")
 
 
@@ -140,6 +142,11 @@ class Monitor:
         answer = self._command("human-monitor-command", {"command-line": "info registers -a"})
         return cpu_states(answer) if isinstance(answer, str) else ()
 
+    def forwarded_port(self, guest_port: int) -> int | None:
+        """The port of 127.0.0.1 that QEMU forwards to the guest's; None where it forwards none."""
+        answer = self._command("human-monitor-command", {"command-line": "info usernet"})
+        return forwarded_port(answer, guest_port) if isinstance(answer, str) else None
+
     def memory_bytes(self) -> int:
         """Size of the guest's RAM."""
         answer = self._command("query-memory-size-summary")
@@ -182,6 +189,14 @@ class Monitor:
         self._loop.close()
         if self._short is not None:
             self._short.close()
+
+
+def forwarded_port(usernet: str, guest_port: int) -> int | None:
+    """The local port that leads to a port of the guest, from the text of ``info usernet``."""
+    for local, remote in _FORWARD.findall(usernet):
+        if int(remote) == guest_port:
+            return int(local)
+    return None
 
 
 def cpu_states(registers: str) -> tuple[CpuState, ...]:

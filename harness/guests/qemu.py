@@ -17,32 +17,53 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.config.child_process import dies_with_this_process
+from harness.guests.kernel_symbols import read_symbols
 from harness.guests.monitor import GUEST_PANIC, GUEST_SHUTDOWN, CpuState, Monitor, QemuStuck
 from harness.guests.post_mortem import dump_by_sysrq, post_mortem, where_cpus_stand
+from harness.guests.sampling import CpuSampler
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import KERNEL_LOG
-from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec
+from harness.model.guest import Accelerator, CpuPlace, GuestEnd, GuestLimits, GuestResult, GuestSpec, Sampling
 
 USER_SPACE = b"# harness: user-space"
 DONE = b"# harness: done"
 PROGRESS = b"# progress "
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05  # also the time between two samples of the processors
+MIN_FREE_BYTES = 64 << 10  # with less, what a guest said may not have been written
+OWN_DISK = "own-disk"
+SSH_PORT = 22
 HALTED_SECONDS = 15.0  # of silence after the guest's last word, until it is taken for halted
 
 
 @dataclass(frozen=True, slots=True)
 class Boot:
     """Everything of one boot but where its logs go. ``append`` is the whole kernel command line, ``vmlinux`` the linked
-    kernel with symbols, where it is at hand: a dead guest's log is found by it."""
+    kernel with symbols, where it is at hand: a dead guest's log is found by it.
+
+    With a ``disk`` (a raw image, which no guest changes) the guest has also a second disk, OWN_DISK in its folder, and
+    a network that reaches nothing, through which this machine alone reaches its SSH server."""
 
     qemu: str
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     spec: GuestSpec
     accelerator: Accelerator
     append: tuple[str, ...]
     vmlinux: Path | None = None
+    disk: Path | None = None
+
+
+class Visitor(Protocol):
+    """Somebody who works in the guest from outside while the runner watches it. None of these may block."""
+
+    def enter(self, port: int) -> None:
+        """The guest is in user space, and ``port`` of 127.0.0.1 leads to its SSH server. Called once."""
+        ...
+
+    def over(self) -> str:
+        """Why the guest is to be ended now, "" while it may go on."""
+        ...
 
 
 class ConsoleWatch(Protocol):
@@ -73,9 +94,27 @@ def command_line(boot: Boot, folder: str | Path = ".") -> list[str]:
         "-chardev", f"socket,id=report,path={folder / 'report.sock'},server=on,wait=off,logfile={folder / 'report'}",
         "-serial", "chardev:report",
         "-qmp", f"unix:{folder / 'qmp.sock'},server=on,wait=off",
-        "-kernel", str(boot.kernel), "-initrd", str(boot.initrd), "-append", " ".join(boot.append),
+        *_disks(boot, folder),
+        "-kernel", str(boot.kernel), *(("-initrd", str(boot.initrd)) if boot.initrd is not None else ()),
+        "-append", " ".join(boot.append),
     ]  # fmt: skip
     return words
+
+
+def _disks(boot: Boot, folder: Path) -> list[str]:
+    if boot.disk is None:
+        return []
+    # A comma ends an option's value; two are one of the value's own.
+    image, own = (str(path).replace(",", ",,") for path in (boot.disk, folder / OWN_DISK))
+    return [
+        "-drive", f"if=none,id=disk,format=raw,snapshot=on,file={image}",
+        "-device", "virtio-blk-pci,drive=disk",
+        "-drive", f"if=none,id=own,format=raw,readonly=on,file={own}",
+        "-device", "virtio-blk-pci,drive=own",
+        # Port 0: one that is free, chosen as it is bound; the monitor tells which.
+        "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:{SSH_PORT}",
+        "-device", "virtio-net-pci,netdev=net,romfile=",
+    ]  # fmt: skip
 
 
 def _topology(spec: GuestSpec) -> str:
@@ -100,7 +139,8 @@ def _numa(spec: GuestSpec) -> list[str]:
 
 def arguments_digest(boot: Boot) -> str:
     """SHA-256 (hex) of everything that decides what QEMU does but the contents of kernel and initramfs."""
-    words = command_line(replace(boot, qemu="qemu", kernel=Path("kernel"), initrd=Path("initrd")))
+    initrd, disk = (Path(name) if path else None for name, path in (("initrd", boot.initrd), ("disk", boot.disk)))
+    words = command_line(replace(boot, qemu="qemu", kernel=Path("kernel"), initrd=initrd, disk=disk))
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
@@ -145,13 +185,14 @@ def run_guest(
     watch: ConsoleWatch,
     progress: Callable[[str], None] = lambda line: None,
     cancelled: Callable[[], bool] = lambda: False,
+    visitor: Visitor | None = None,
 ) -> GuestResult:
-    """Boots the guest and stays until it powers off, dies, hangs or is too long.
+    """Boots the guest and stays until it powers off, dies, hangs or is too long, or its visitor ends it.
 
-    ``folder`` must be empty; it keeps ``console`` and ``report``, and ``kernel-log`` of a guest that did not end in
-    good order, where it could be read. ``progress`` gets the stressor's progress lines. A QEMU that fails to start or
-    is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises InfrastructureError only when QEMU cannot be
-    run at all.
+    ``folder`` must be empty but for OWN_DISK; it keeps ``console`` and ``report``, and ``kernel-log`` of a guest that
+    did not end in good order, where it could be read. ``progress`` gets the stressor's progress lines. A QEMU that
+    fails to start or is killed is an end of its own (QEMU_FAILED), never a kernel's. Raises InfrastructureError only
+    when QEMU cannot be run at all.
     """
     # Socket paths are limited to 107 bytes (unix(7)): QEMU runs in the folder and gets short names.
     # -no-shutdown (since 6.0 also -action shutdown=pause): a guest that ends stays as it is, and can be looked at,
@@ -174,7 +215,7 @@ def run_guest(
     except OSError as error:
         raise InfrastructureError(f"{boot.qemu} cannot be run: {error.strerror}") from error
     try:
-        return _watch_guest(process, boot, folder, limits, watch, progress, cancelled, started)
+        return _watch_guest(process, boot, folder, limits, watch, progress, cancelled, started, visitor)
     finally:
         _stop(process)
         for name in ("console.sock", "report.sock", "qmp.sock"):
@@ -209,12 +250,15 @@ def _watch_guest(
     progress: Callable[[str], None],
     cancelled: Callable[[], bool],
     started: float,
+    visitor: Visitor | None,
 ) -> GuestResult:
     console, report = _Tail(folder / "console"), _Tail(folder / "report")
     last_byte = started
     partial = b""
+    entered = False
     seen = _Watched()
     with Monitor(folder / "qmp.sock") as monitor:
+        sampler = CpuSampler(monitor)
         while True:
             exited = process.poll() is not None
             if exited:
@@ -240,9 +284,15 @@ def _watch_guest(
                 break
             if exited or ended:
                 continue
-            if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled):
+            over = ""
+            if visitor is not None:
+                entered = entered or _enter(visitor, monitor, seen)
+                over = visitor.over()
+            if _limits_say(seen, limits, started, last_byte, max(console.size, report.size), cancelled, over):
                 break
             monitor.wait(POLL_SECONDS)
+            if seen.user_space is not None and not seen.done and seen.crashed_at is None and monitor.ended is None:
+                sampler.look()
         if (ended or exited) and seen.crashed_at is None and watch.close():
             seen.crashed_at = now
         seconds = time.monotonic() - started
@@ -262,6 +312,8 @@ def _watch_guest(
                 seen.detail = "; ".join(filter(None, (seen.detail, *remains.remarks)))
                 seen.cpus = remains.cpus
                 seen.kernel_log = str(log) if log.is_file() else ""
+            if not seen.done and seen.crashed_at is None and shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+                seen.end, seen.detail = GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost"
         except QemuStuck as stuck:
             seen.detail = ", and ".join(filter(None, (seen.detail, str(stuck))))
             # What a guest said, or how it ended, stays true; only silence may be QEMU's own.
@@ -276,7 +328,29 @@ def _watch_guest(
         detail=seen.detail,
         kernel_log_path=seen.kernel_log,
         cpus=seen.cpus,
+        sampling=_sampling(sampler, boot.vmlinux),
     )
+
+
+def _sampling(sampler: CpuSampler, vmlinux: Path | None) -> Sampling | None:
+    """The samples by function; None without a kernel to tell them by."""
+    try:
+        return sampler.sampling(read_symbols(vmlinux).function_at) if vmlinux is not None else None
+    except (OSError, ValueError):
+        return None
+
+
+def _enter(visitor: Visitor, monitor: Monitor, seen: _Watched) -> bool:
+    """Lets the visitor in where the guest is in user space and QEMU tells the way."""
+    if seen.user_space is None:
+        return False
+    try:
+        port = monitor.forwarded_port(SSH_PORT)
+    except (OSError, QemuStuck):
+        return False  # asked again; a QEMU that stays so is found by the limits
+    if port is not None:
+        visitor.enter(port)
+    return port is not None
 
 
 def _limits_say(
@@ -286,25 +360,28 @@ def _limits_say(
     last_byte: float,
     port_bytes: int,
     cancelled: Callable[[], bool],
+    over: str,
 ) -> bool:
-    """Whether the guest is to be ended; sets the end."""
+    """Whether the guest is to be ended; sets the end. ``over`` as Visitor.over has it."""
     now = time.monotonic()
-    over, silent = now - started > limits.wall, now - last_byte > limits.silence
+    late, silent = now - started > limits.wall, now - last_byte > limits.silence
     if cancelled():
         seen.end, seen.detail = GuestEnd.QEMU_FAILED, "stopped by the user"
     elif port_bytes > limits.console_bytes:
         seen.end, seen.detail = GuestEnd.FLOODED, f"more than {limits.console_bytes} bytes on one port"
     elif seen.crashed_at is not None and (
-        over or silent or (now - seen.crashed_at > limits.after_crash and now - last_byte > 2.0)
+        late or silent or (now - seen.crashed_at > limits.after_crash and now - last_byte > 2.0)
     ):
         seen.end = GuestEnd.CRASHED
     elif seen.done and now - last_byte > HALTED_SECONDS:
         # A machine of 2.5 that cannot be switched off stays there, halted.
         seen.end, seen.detail = GuestEnd.POWER_OFF, "halted when it was done"
-    elif over:
+    elif late:
         seen.end, seen.detail = GuestEnd.WALL_LIMIT, f"no end within {limits.wall:.0f} s"
     elif silent:
         seen.end, seen.detail = GuestEnd.HUNG, f"silent for {limits.silence:.0f} s"
+    elif over and seen.crashed_at is None:
+        seen.end, seen.detail = GuestEnd.WALL_LIMIT, over
     else:
         return False
     return True
@@ -372,6 +449,17 @@ def _feed(watch: ConsoleWatch, console: _Tail) -> None:
 def machine_of(era: Era) -> GuestSpec:
     """The machine that the era's kernels run on, otherwise as a guest is by default."""
     return GuestSpec(machine=era.machine, cpu=era.cpu, qemu_args=era.qemu_args)
+
+
+def disk_boot_words(era: Era, spec: GuestSpec) -> tuple[str, ...]:
+    """The kernel command line of a guest with a disk: the era's words, its root, its address, the user's own words."""
+    return (
+        *era.boot_args,
+        "panic=-1",
+        "root=/dev/vda", "rootfstype=ext4", "rw", "init=/sbin/harness-init",
+        "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:none",  # the network that QEMU makes
+        *spec.append,
+    )  # fmt: skip
 
 
 # Where the first RAM disk is the root, the stressors' begin with the second.

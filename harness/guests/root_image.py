@@ -35,6 +35,29 @@ def root_image(root: GuestRoot, programs: Path, kind: RootKind) -> bytes:
     return ext2_image(entries) if kind is RootKind.EXT2 else cpio_archive(entries)
 
 
+BUILT_IN = frozenset(("quiet", "canary"))
+"""What init does itself."""
+
+# e_ident[EI_CLASS] and e_machine (elf.h) of programs that run on an architecture's kernels as the eras configure them.
+_ELF = {"i386": (1, 3), "x86_64": (2, 62)}
+
+
+def program_fault(programs: Path, stressor: str, arch: str) -> str:
+    """Why a stressor's program cannot start on kernels of ``arch``; "" where nothing speaks against it."""
+    if stressor in BUILT_IN:
+        return ""
+    try:
+        with (programs / "stressors" / stressor).open("rb") as handle:
+            head = handle.read(20)
+    except OSError:
+        return "vm-images/guest makes no program of that name"
+    if len(head) < 20 or not head.startswith(b"\x7fELF"):
+        return "its program is no ELF file"
+    if (head[4], int.from_bytes(head[18:20], "little")) != _ELF[arch]:
+        return f"its program is not one of {arch}"
+    return ""
+
+
 def root_image_name(digest: str, kind: RootKind) -> str:
     """The file's name; ``digest`` is the image's before packing."""
     return digest + _SUFFIXES[kind]

@@ -31,7 +31,7 @@ _NO_FUNCTION = frozenset(
 )
 
 
-def _function_of(line: str) -> str | None:
+def function_of(line: str) -> str | None:
     """The function whose definition begins on ``line`` (text at column 0), or None."""
     if not line[:1].isalpha() and line[:1] != "_":
         return None
@@ -48,10 +48,10 @@ def _function_of(line: str) -> str | None:
 
 
 def _functions(hunk: Hunk) -> Iterator[str]:
-    current = _function_of(hunk.section)
+    current = function_of(hunk.section)
     for line in hunk.lines:
         mark, text = line[:1], line[1:]
-        begun = None if text.rstrip().endswith(";") else _function_of(text)
+        begun = None if text.rstrip().endswith(";") else function_of(text)
         if begun:
             current = begun
         elif _BETWEEN.match(text):
@@ -86,7 +86,7 @@ def _functions_in_damage(lines: Sequence[str]) -> Iterator[str]:
     in_hunk = False
     for line in lines:
         if match := HUNK.match(line):
-            current, in_hunk = _function_of(match[5]), True
+            current, in_hunk = function_of(match[5]), True
             continue
         if line.startswith(("diff -", "Index: ", "--- ", "+++ ")):
             in_hunk = False
@@ -94,7 +94,7 @@ def _functions_in_damage(lines: Sequence[str]) -> Iterator[str]:
             continue
         mark = line[:1]
         text = line[1:] if mark in ("+", "-", " ") else line
-        if not text.rstrip().endswith(";") and _DEFINED.match(text[:512]) and (begun := _function_of(text)):
+        if not text.rstrip().endswith(";") and _DEFINED.match(text[:512]) and (begun := function_of(text)):
             current = begun
         elif re.match(r"(?:struct|union|enum)\s+\w+\s*\{", text):
             current = None

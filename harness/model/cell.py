@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.model.finding import Finding
 from harness.model.guest import Accelerator, GuestSpec
-from harness.model.version import KernelVersion, VersionRange
+from harness.model.version import ALL_VERSIONS, KernelVersion, VersionRange
 
 
 class Outcome(enum.StrEnum):
@@ -24,9 +24,6 @@ class Outcome(enum.StrEnum):
     BLOCKED = "blocked"
     BUILD_FAILED = "build-failed"
     HARNESS_FAILURE = "harness-failure"
-
-
-ALL_VERSIONS = VersionRange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,8 @@ class Proof:
 class Cell:
     """What is to be run. ``key`` is equal exactly when the same thing would be run again.
 
-    ``arguments_digest`` is over QEMU's arguments and the kernel command line, without the paths of this machine.
+    ``arguments_digest`` is over QEMU's arguments and the kernel command line, without the paths of this machine. With a
+    ``command`` the guest has the disk image ``disk_digest`` for its root, and no initramfs.
     """
 
     kernel_key: str
@@ -117,23 +115,34 @@ class Cell:
     initramfs_digest: str
     arguments_digest: str
     accelerator: Accelerator
+    command: str = ""
+    disk_digest: str = ""
 
     @property
     def key(self) -> str:
         """SHA-256 (hex) over everything that decides what runs; not over names of trees or series."""
-        text = json.dumps(
-            [
-                self.kernel_digest,
-                self.stressor,
-                self.seconds,
-                self.seed,
-                self.repeat,
-                self.arguments_digest,
-                self.initramfs_digest,
-                self.accelerator.value,
-            ]
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
+        parts: list[object] = [
+            self.kernel_digest,
+            self.stressor,
+            self.seconds,
+            self.seed,
+            self.repeat,
+            self.arguments_digest,
+            self.initramfs_digest,
+            self.accelerator.value,
+        ]
+        if self.command:
+            parts += [self.command, self.disk_digest]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """In how many of ``samples`` of the processors each function was seen; only functions that the kernel has under
+    their own name, those never seen among them with 0."""
+
+    samples: int
+    functions: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,8 @@ class Ending:
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """A finished cell. ``seconds`` is wall time, ``user_space`` seconds from power-on to init's first line;
-    ``console``, ``report`` and ``kernel_log`` are files, the last one "" where none was read from guest RAM.
+    ``console``, ``report``, ``kernel_log``, ``samples`` and ``output`` are files, the last three "" where nothing was
+    read from guest RAM, no samples of the processors were taken, and the stressor was no command.
 
     ``outcome`` and ``reason`` follow from ``findings`` by the policy and from ``ending``, which is None for cells that
     were run before it was kept."""
@@ -164,7 +174,9 @@ class CellResult:
     command_line: str
     guest: str = ""
     kernel_log: str = ""
+    samples: str = ""
     ending: Ending | None = None
+    output: str = ""
 
     @property
     def counts(self) -> bool:

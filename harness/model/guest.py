@@ -61,12 +61,32 @@ class CpuPlace:
     stack: tuple[str, ...] = ()
 
 
+SAMPLES = "samples"
+"""Name of the artefact that a Sampling is kept in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Where the processors of a guest stood while its stressor ran: ``samples`` looks at one processor each, of which
+    ``functions`` tells those inside of the kernel's code by function, most often seen first. A function that was seen
+    ran; of one that was not, nothing follows but that it took little time."""
+
+    samples: int
+    functions: tuple[tuple[str, int], ...]
+
+    @property
+    def in_kernel(self) -> int:
+        """Samples inside of the kernel's code."""
+        return sum(count for _, count in self.functions)
+
+
 @dataclass(frozen=True, slots=True)
 class GuestResult:
     """What a guest left. Times in seconds since power-on; None where it did not get that far.
 
     ``kernel_log_path`` is the log that was read from guest RAM, "" where there was no need to or it was not to be had.
-    ``cpus`` is where the CPUs stood, in their order; () where the guest ended well or nobody could tell.
+    ``cpus`` is where the CPUs stood, in their order; () where the guest ended well or nobody could tell. ``sampling``
+    is where they stood before, None where no sample was taken.
     """
 
     end: GuestEnd
@@ -77,3 +97,4 @@ class GuestResult:
     detail: str = ""
     kernel_log_path: str = ""
     cpus: tuple[CpuPlace, ...] = ()
+    sampling: Sampling | None = None

@@ -37,6 +37,16 @@ def _tree(tree: TreeSummary) -> dict[str, Any]:
         **asdict(tree.row),
         "fixups": [asdict(state) for state in tree.fixups],
         "patches": [asdict(state) for state in tree.patches],
+        "stressors": [{"stressor": row.stressor, "why": row.why} for row in tree.stressors],
+        "functions": [
+            {
+                "function": one.function,
+                "patches": list(one.patches),
+                "executed": one.executed if one.seen else None,
+                "seen": [{"stressor": name, "in_it": count, "samples": total} for name, count, total in one.seen],
+            }
+            for one in tree.functions
+        ],
         "kernels": [_kernel(kernel) for kernel in tree.kernels],
     }
 
@@ -146,6 +156,8 @@ def cell_object(
         "console": result.console,
         "report": result.report,
         "kernel_log": result.kernel_log or None,
+        "samples": result.samples or None,
+        "output": result.output or None,
         "findings": [
             {
                 **_finding(one),

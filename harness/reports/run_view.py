@@ -24,9 +24,10 @@ from harness.reports.folding import (
     suppressed_words,
     verdict_titles,
 )
+from harness.reports.seen_functions import SeenTable, seen_table
 from harness.reports.trace import TraceLine, trace_lines
 from harness.reports.wording import Mark, Tone, conclusion_mark, severity_mark, verdict_mark
-from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
+from harness.results.store import CellRow, KernelRow, RunRow, StressorRow, TreeRow
 from harness.results.summary import KernelSummary, RunSummary, TreeSummary
 
 Excerpt = Callable[[str, str, int, int], Sequence[str]]
@@ -121,6 +122,8 @@ class TreeView:
     titles: tuple[TitleLines, ...]
     same: tuple[TitleLines, ...]
     findings: tuple[FindingView, ...]
+    chosen: tuple[StressorRow, ...]
+    seen: SeenTable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,8 @@ def _tree(tree: TreeSummary, anchor: str, excerpt: Excerpt, source: Source) -> T
             _finding(tree, title, seen, f"{anchor}-finding-{place}", excerpt, source)
             for place, (title, seen) in enumerate(occurrences(tree).items())
         ),
+        chosen=tree.stressors,
+        seen=seen_table(tree),
     )
 
 

@@ -21,6 +21,7 @@ from harness.model.verdict import Rate, TitleVerdict, Verdict
 from harness.reports.applied import applied_lines, fixup_words
 from harness.reports.build_lines import build_lines
 from harness.reports.folding import Fold, fold, suppressed_counts, suppressed_words, verdict_titles
+from harness.reports.seen_functions import HEADING, seen_table
 from harness.reports.trace import TraceLine
 from harness.reports.wording import (
     TONE_STYLES,
@@ -110,11 +111,15 @@ def run_result(summary: RunSummary) -> Group:
                 parts.append(Text("no kernel was built"))
                 continue
             parts.append(kernel_list(tree))
+            parts += [Text(f"{clean(row.stressor)}: {clean(row.why)}") for row in tree.stressors]
             if said := build_lines(tree):
                 parts += [Text(""), *(_toned(line.words, line.mark.tone) for line in said)]
             parts += [Text(""), run_table(tree)]
             if any(kernel.verdicts for kernel in tree.kernels):
                 parts += [Text(""), verdict_table(tree)]
+            if (seen := seen_table(tree)) is not None:
+                parts += [Text(""), Text(HEADING), listing(seen.header, seen.rows, right=seen.header[2:-1])]
+                parts += [Text(note) for note in seen.notes]
     unavailable = unavailable_lines(summary)
     if unavailable:
         parts += [Text(""), *(Text(line) for line in unavailable)]

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from harness.model.build_message import BuildMessage, message_from
-from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof
+from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Seen
+from harness.model.command import OUTPUT
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, Effect, Finding, FrameTouch, Severity, SourceFrame
+from harness.model.guest import SAMPLES
 from harness.model.tree import Applied, FixupState, PatchState
 
 SCHEMA_VERSION = 1
@@ -100,6 +102,23 @@ _run_patch_files = sa.Table(
     sa.Column("patch", sa.Integer, primary_key=True),
     sa.Column("file", sa.Text, primary_key=True),
 )
+_run_functions = sa.Table(
+    "run_functions",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("function", sa.Text, primary_key=True),
+    sa.Column("patches", sa.Text, nullable=False),  # JSON: numbers of the patches that touch it
+)
+_run_stressors = sa.Table(
+    "run_stressors",
+    _metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("tree", sa.Text, primary_key=True),
+    sa.Column("stressor", sa.Text, primary_key=True),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
 # A row for each kernel whose warnings, or first errors where it does not build, are known; none, or a few, below it.
 _run_build_logs = sa.Table(
     "run_build_logs",
@@ -140,6 +159,7 @@ _run_cells = sa.Table(
     sa.Column("own_lines", sa.Text, nullable=False),  # JSON: finding's place in the cell -> [patch, "file:line"]
     # JSON: finding's place in the cell -> {frame's place: [[patches], by its line]}
     sa.Column("touched_frames", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("seen", sa.Text),  # JSON: [samples, {function that the series touches: samples in it}]
 )
 _cells = sa.Table(
     "cells",
@@ -236,7 +256,8 @@ class KernelRow:
 class CellRow:
     """A cell in a run. ``result`` is None where nothing was booted; ``own_lines`` maps a finding's place to the patch
     and source line of the series that made the report, ``touched_frames`` its place to the frames of its source that
-    the series touched, by their place."""
+    the series touched, by their place. ``seen`` tells which functions that the series touches were seen executing, None
+    where no samples were taken."""
 
     tree: str
     patches: int
@@ -250,6 +271,25 @@ class CellRow:
     own_lines: dict[int, tuple[int, str]]
     result: CellResult | None = None
     touched_frames: dict[int, dict[int, FrameTouch]] = field(default_factory=dict)
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedRow:
+    """A C function that the series touches on a tree, and the numbers of the patches that do."""
+
+    tree: str
+    function: str
+    patches: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StressorRow:
+    """A stressor that runs on a tree, and why."""
+
+    tree: str
+    stressor: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +324,11 @@ class CellContext:
 
 Interpret = Callable[[CellResult, CellContext], CellResult]
 """Says anew what a cell's findings mean: outcome, reason, and each finding's noise and effect."""
+
+
+def _artefact(folder: Path, name: str) -> str:
+    """Path of an artefact of a cell, "" where it has none."""
+    return str(folder / name) if (folder / name).is_file() else ""
 
 
 class Store:
@@ -414,6 +459,16 @@ class Store:
         key = {"run": run, "tree": tree, "patch": patch}
         self._replace(_run_patch_files, key, [{"file": file} for file in dict.fromkeys(files)])
 
+    def put_touched_functions(self, run: str, tree: str, functions: Mapping[str, Sequence[int]]) -> None:
+        """Records the functions that the series touches on a tree, each with its patches, replacing what was there."""
+        rows = [{"function": name, "patches": json.dumps(list(patches))} for name, patches in functions.items()]
+        self._replace(_run_functions, {"run": run, "tree": tree}, rows)
+
+    def put_stressors(self, run: str, tree: str, stressors: Sequence[tuple[str, str]]) -> None:
+        """Records (stressor, why) of a tree in their order, replacing what was there."""
+        rows = [{"stressor": name, "why": why, "place": place} for place, (name, why) in enumerate(stressors)]
+        self._replace(_run_stressors, {"run": run, "tree": tree}, rows)
+
     def put_build_messages(self, run: str, tree: str, patches: int, messages: Sequence[BuildMessage]) -> None:
         """Records what the build of a kernel said, replacing what was there."""
         key = {"run": run, "tree": tree, "patches": patches}
@@ -437,6 +492,7 @@ class Store:
                 place: {frame: astuple(touch) for frame, touch in frames.items()}
                 for place, frames in row.touched_frames.items()
             }),
+            "seen": None if row.seen is None else json.dumps([row.seen.samples, dict(row.seen.functions)]),
         }  # fmt: skip
         self._upsert(_run_cells, values)
 
@@ -478,6 +534,20 @@ class Store:
                 found.setdefault((row.tree, row.patch), []).append(row.file)
         return {key: tuple(files) for key, files in found.items()}
 
+    def touched_functions(self, run: str) -> list[TouchedRow]:
+        """Functions that the series touches, by tree and name; none for a run of before they were kept."""
+        query = sa.select(_run_functions).where(_run_functions.c.run == run)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(_run_functions.c.tree, _run_functions.c.function))
+            return [TouchedRow(row.tree, row.function, tuple(json.loads(row.patches))) for row in rows]
+
+    def stressors(self, run: str) -> list[StressorRow]:
+        """The stressors of a run by tree, in their order, with the reason why; none for a run of before it was kept."""
+        query = sa.select(_run_stressors).where(_run_stressors.c.run == run)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(_run_stressors.c.tree, _run_stressors.c.place))
+            return [StressorRow(row.tree, row.stressor, row.why) for row in rows]
+
     def build_messages(self, run: str) -> dict[tuple[str, int], tuple[BuildMessage, ...]]:
         """(Tree, patches) to what the kernel's build said; without those of which it is not known."""
         logs = sa.select(_run_build_logs).where(_run_build_logs.c.run == run)
@@ -508,7 +578,7 @@ class Store:
             # A later run may have finished the cell: what failed here stays a failure of this run.
             booted = outcome not in (Outcome.HARNESS_FAILURE, Outcome.BLOCKED)
             touched = _touched(row["touched_frames"])
-            values = row | {"own_lines": own, "outcome": outcome, "touched_frames": touched}
+            values = row | {"own_lines": own, "outcome": outcome, "touched_frames": touched, "seen": _seen(row["seen"])}
             found = results.get(row["cell"]) if booted else None
             if found is not None:
                 result = self._interpreted(*found, series, row["tree"], frozenset(own))
@@ -626,8 +696,10 @@ class Store:
                     report=str(folder / "report"),
                     command_line=row.command_line,
                     guest=row.guest,
-                    kernel_log=str(folder / KERNEL_LOG) if (folder / KERNEL_LOG).is_file() else "",
+                    kernel_log=_artefact(folder, KERNEL_LOG),
+                    samples=_artefact(folder, SAMPLES),
                     ending=Ending(Outcome(row.ending), row.ending_reason) if row.ending else None,
+                    output=_artefact(folder, OUTPUT),
                 )
                 found[row.key] = (result, row.spec)
         return found
@@ -644,8 +716,8 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
             artefacts = {CONSOLE: result.console, "report": result.report}
-            if result.kernel_log:
-                artefacts[KERNEL_LOG] = result.kernel_log
+            optional = {KERNEL_LOG: result.kernel_log, SAMPLES: result.samples, OUTPUT: result.output}
+            artefacts |= {name: path for name, path in optional.items() if path}
             for name, path in artefacts.items():
                 if Path(path).is_file():
                     shutil.copyfile(path, new / name)
@@ -702,8 +774,14 @@ class Store:
                         effect=finding.effect.value,
                     )
                 )
-        kernel_log = str(folder / KERNEL_LOG) if result.kernel_log else ""
-        return replace(result, console=str(folder / CONSOLE), report=str(folder / "report"), kernel_log=kernel_log)
+        return replace(
+            result,
+            console=str(folder / CONSOLE),
+            report=str(folder / "report"),
+            kernel_log=_artefact(folder, KERNEL_LOG),
+            samples=_artefact(folder, SAMPLES),
+            output=_artefact(folder, OUTPUT),
+        )
 
     def cell_uses(self) -> list[CellUse]:
         """Every booted cell of every run, oldest run first; a cell that several runs have stands there for each."""
@@ -758,6 +836,13 @@ class Store:
         with self._read() as connection:
             seconds = list(connection.scalars(query.limit(20)))
         return sum(seconds) / len(seconds) if seconds else None
+
+
+def _seen(text: str | None) -> Seen | None:
+    if text is None:
+        return None
+    samples, functions = json.loads(text)
+    return Seen(samples, tuple(functions.items()))
 
 
 def _add_columns(connection: sa.Connection) -> None:

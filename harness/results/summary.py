@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.model.build_message import NOT_KNOWN, BuildChange, BuildMessage
 from harness.model.tree import Applied, FixupState, PatchState
 from harness.model.verdict import TitleVerdict
-from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
+from harness.results.store import CellRow, KernelRow, RunRow, StressorRow, TreeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,33 @@ class KernelSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionSeen:
+    """A C function that the series touches. ``seen`` has, for each stressor whose kernels have the function under its
+    own name, (stressor, samples in the function, samples in all); () where none has: it is inlined everywhere, or
+    nothing was sampled."""
+
+    function: str
+    patches: tuple[int, ...]
+    seen: tuple[tuple[str, int, int], ...]
+
+    @property
+    def executed(self) -> bool:
+        """Whether it was seen executing."""
+        return any(count for _, count, _ in self.seen)
+
+
+@dataclass(frozen=True, slots=True)
 class TreeSummary:
     """One tree of a run, baseline first; ``patches`` tell how each patch of the series went in, ``fixups``
-    what the tree itself was changed by before."""
+    what the tree itself was changed by before. ``stressors`` tell what ran and why, ``functions`` what of the series
+    was seen executing."""
 
     row: TreeRow
     kernels: tuple[KernelSummary, ...]
     patches: tuple[PatchState, ...] = ()
     fixups: tuple[FixupState, ...] = ()
+    stressors: tuple[StressorRow, ...] = ()
+    functions: tuple[FunctionSeen, ...] = ()
 
     @property
     def left_out(self) -> tuple[PatchState, ...]:

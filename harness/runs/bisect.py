@@ -153,7 +153,7 @@ class Bisect:
         """Runs a prefix until ``runs`` cells count or, where asked, one shows the title."""
         hits = counted = 0
         own = ""
-        per_round = len(self.run.stressors)
+        per_round = len(self.run.choices(prepared))
         rounds = -(-min(runs, self.most_runs) // per_round)
         for repeat in range(rounds):
             kernels = self.run.kernels(prepared, (patches,))

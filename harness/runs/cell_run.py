@@ -17,12 +17,17 @@ from harness.findings.silent_death import silent_death
 from harness.findings.source_places import source_places
 from harness.findings.watch import ReportWatch
 from harness.guests.kernel_symbols import read_symbols
-from harness.guests.qemu import Boot, boot_words, printable, run_guest
+from harness.guests.qemu import OWN_DISK, Boot, boot_words, disk_boot_words, printable, run_guest
+from harness.guests.sampling import write_samples
+from harness.guests.ssh_keys import Login, write_own_disk
+from harness.guests.ssh_visit import CommandVisit
 from harness.model.cell import Cell, CellResult, Ending, Outcome, Proof, Stressor
+from harness.model.command import OUTPUT, CommandResult
 from harness.model.era import Era
 from harness.model.finding import CONSOLE, KERNEL_LOG, Finding
-from harness.model.guest import GuestEnd, GuestLimits, GuestResult
+from harness.model.guest import SAMPLES, GuestEnd, GuestLimits, GuestResult
 from harness.model.version import KernelVersion
+from harness.runs.command_ending import command_ending, command_proof
 from harness.stressors.own_findings import own_findings
 from harness.stressors.proof import judge
 from harness.stressors.report_port import StressorReport, parse_report
@@ -32,6 +37,7 @@ from harness.verdicts.cell_rules import NO_RULES, SILENTLY, CellRules, Circumsta
 BOOT_SECONDS = 180.0
 SLOWNESS = 4.0
 SILENCE_SECONDS = 75.0
+VISIT_SECONDS = 300.0
 SOURCE_SECONDS = 10.0  # processor time for the source of all findings of a cell: two, cold, of a 6.1
 _PIECE = 1 << 18
 
@@ -39,17 +45,19 @@ _PIECE = 1 << 18
 @dataclass(frozen=True, slots=True)
 class CellTask:
     """A cell with what is needed to run it, and the rules that judge it: ``version`` is its tree's, None where it is
-    not known."""
+    not known. A cell with a command has a ``disk`` image instead of an ``initrd``, and the ``login`` key's file."""
 
     cell: Cell
     stressor: Stressor
     era: Era
     kernel: Path
-    initrd: Path
+    initrd: Path | None
     qemu: str
     vmlinux: Path | None = None
     rules: CellRules = NO_RULES
     version: KernelVersion | None = None
+    disk: Path | None = None
+    login: Path | None = None
 
     @property
     def circumstances(self) -> Circumstances:
@@ -61,12 +69,18 @@ class CellTask:
     def boot(self) -> Boot:
         """The guest as QEMU gets it."""
         cell = self.cell
-        words = boot_words(self.era, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus))
-        return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words, self.vmlinux)
+        if self.disk is not None:
+            words = disk_boot_words(self.era, cell.guest)
+        else:
+            words = boot_words(self.era, cell.guest, cell.stressor, cell.seconds, cell.seed, max(2, cell.guest.cpus))
+        return Boot(self.qemu, self.kernel, self.initrd, cell.guest, cell.accelerator, words, self.vmlinux, self.disk)
 
     @property
     def limits(self) -> GuestLimits:
         """Wall and silence limits for the cell's duration."""
+        if self.cell.command:
+            # Its time is counted from its start, by who started it, and what comes before and after has its own.
+            return GuestLimits(wall=BOOT_SECONDS + self.cell.seconds + VISIT_SECONDS, silence=SILENCE_SECONDS)
         return GuestLimits(wall=BOOT_SECONDS + SLOWNESS * self.cell.seconds, silence=SILENCE_SECONDS)
 
 
@@ -78,6 +92,9 @@ def run_cell(
     temporary.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"cell-{os.getpid()}-", dir=temporary))
     try:
+        if task.cell.command:
+            result, command = _visited(task, folder, progress, cancelled)
+            return read_cell(task, result, command)
         result = run_guest(task.boot, folder, task.limits, ReportWatch(), progress, cancelled)
         return read_cell(task, result)
     except BaseException:
@@ -85,16 +102,36 @@ def run_cell(
         raise
 
 
-def read_cell(task: CellTask, result: GuestResult) -> CellResult:
-    """The outcome from what the guest left."""
+def _visited(
+    task: CellTask, folder: Path, progress: Callable[[str], None], cancelled: Callable[[], bool]
+) -> tuple[GuestResult, CommandResult]:
+    """Boots the guest and runs the cell's command in it."""
+    assert task.login is not None
+    login = Login(task.login, write_own_disk(folder / OWN_DISK))
+    visit = CommandVisit(login, task.cell.command, task.cell.seconds, folder / OUTPUT)
+    try:
+        result = run_guest(task.boot, folder, task.limits, ReportWatch(), progress, cancelled, visit)
+    finally:
+        visit.leave()
+    return result, visit.result()
+
+
+def read_cell(task: CellTask, result: GuestResult, command: CommandResult | None = None) -> CellResult:
+    """The outcome from what the guest left, and from what became of the command that was its stressor."""
     report = parse_report(_read(result.report_path), task.cell.stressor)
     names = partial(_function_at, task.vmlinux)
     reported = folded(findings_of(_pieces(result.console_path), names))
     if result.kernel_log_path:
         reported = with_kernel_log(reported, folded(findings_of(_pieces(result.kernel_log_path), names)))
     findings = (*with_source(reported, task.vmlinux), *own_findings(task.cell.stressor, report))
-    proof = judge(task.stressor, report, task.version, task.cell.seconds) if report.after else None
-    ending = ending_of(result, report, proof)
+    proof: Proof | None
+    if command is not None:
+        proof = did = command_proof(command, _read(command.output).decode("utf-8", "replace"))
+        ending = command_ending(result, command, did) or ending_of(result, report, proof)
+    else:
+        seen = dict(result.sampling.functions) if result.sampling else None
+        proof = judge(task.stressor, report, task.version, task.cell.seconds, seen) if report.after else None
+        ending = ending_of(result, report, proof)
     findings = judged(findings, task.rules, task.circumstances)
     outcome, reason = decide(ending, findings)
     if outcome is Outcome.HUNG:
@@ -114,8 +151,19 @@ def read_cell(task: CellTask, result: GuestResult) -> CellResult:
         command_line=printable(task.boot),
         guest=report.guest,
         kernel_log=result.kernel_log_path,
+        samples=_samples(result),
         ending=ending,
+        output=command.output if command is not None else "",
     )
+
+
+def _samples(result: GuestResult) -> str:
+    """The artefact with the samples, written; "" where there is nothing to write."""
+    if result.sampling is None:
+        return ""
+    path = Path(result.console_path).with_name(SAMPLES)
+    write_samples(path, result.sampling)
+    return str(path)
 
 
 def _pieces(path: str) -> Iterator[bytes]:
@@ -189,6 +237,11 @@ def ending_of(result: GuestResult, report: StressorReport, proof: Proof | None) 
         where = "after" if report.user_space else "before"
         how = f": {result.detail}" if result.detail else ""
         return Ending(Outcome.HUNG, f"died{SILENTLY} {where} user space was reached{how}")
+    if report.foreign:
+        return Ending(
+            Outcome.DID_NOT_EXERCISE,
+            f'{report.foreign} lines on the report port are no report, the first: "{report.first_foreign}"',
+        )
     if report.skip is not None:
         return Ending(Outcome.NOT_IN_THIS_KERNEL, report.skip)
     if report.ok is not True:

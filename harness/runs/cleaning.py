@@ -25,6 +25,7 @@ PARTS = {
     "ccache": "the compiler's cache: slower full builds",
     "guest-programs": "the guest's programs: compiled again",
     "root-images": "the guests' root images: made again",
+    "disk-images": "disk images of guests: made again, which takes minutes; harness repro of their cells needs them",
     "mail": "mail fetched from archives: fetched again",
     "downloads": "half-made downloads",
     "images": "logs and half-made archives of compiler images (the images stay in the engine)",

@@ -13,14 +13,12 @@ from harness.model.build import Kernel
 from harness.model.cell import CellResult, Outcome
 from harness.model.era_check import EraBoot, EraRow, EraState
 from harness.model.errors import HarnessError, InfrastructureError, TreeUnavailable
-from harness.model.series import Series
+from harness.runs.baseline import baseline_kernel, prepare_baseline
 from harness.runs.cell_run import run_cell
 from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
-from harness.runs.kernel_making import make_kernel
-from harness.runs.preparation import PreparedTree, build_request
+from harness.runs.preparation import PreparedTree
 from harness.runs.request import RunRequest
 from harness.runs.step import Step
-from harness.runs.tree_base import tree_base
 from harness.runs.workshop import Workshop
 from harness.stressors.report_port import parse_report
 
@@ -52,9 +50,9 @@ class _Check:
         """Everything up to the boot; an error of the harness or the tree is the row's, and the next row is tried."""
         row = self.begun
         try:
-            prepared = self._prepared()
+            prepared = prepare_baseline(self.workshop, row.tree)
             row = replace(row, fixups=tuple(fixup.name for fixup in prepared.applied[0].fixups))
-            kernel, digest = self._kernel(prepared)
+            kernel, digest = baseline_kernel(self.workshop, prepared)
             row = replace(
                 row,
                 image_digest=digest,
@@ -73,24 +71,6 @@ class _Check:
         except HarnessError as error:
             return replace(row, state=EraState.HARNESS_FAILED, reason=str(error))
         return replace(row, state=EraState.FAILS, reason=row.boots[-1].why)
-
-    def _prepared(self) -> PreparedTree:
-        ready = tree_base(self.workshop, self.begun.tree)
-        fragments = self.workshop.catalogue.usual_fragments()
-        series = Series("era-check", "baseline", 1, 0, ())
-        return PreparedTree(
-            ready.tree, ready.era, ready.toolchain, ready.content, series, (ready.base,), (), (0,), fragments
-        )
-
-    def _kernel(self, prepared: PreparedTree) -> tuple[Kernel, str]:
-        """(kernel, digest of the image it is built in)."""
-        shop, name = self.workshop, self.begun.tree
-        image = shop.image(prepared.toolchain)
-        build = build_request(shop, prepared, 0, image)
-        with Step(shop, f"build {name}", "build", shop.store.usual_build_seconds(name, False)) as step:
-            kernel = make_kernel(shop, prepared, 0, build, step.progress)
-            step.done("at hand" if kernel.cached else f"built in {kernel.seconds:.0f} s")
-        return kernel, image.digest
 
     def _boot(self, prepared: PreparedTree, kernel: Kernel, repeat: int) -> EraBoot:
         shop, name = self.workshop, self.begun.tree

@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.builds.kernel_build import BuildFailed
+from harness.guests.kernel_symbols import read_symbols
+from harness.guests.sampling import read_samples
 from harness.model.build import DroppedOption, Kernel
-from harness.model.cell import Cell, CellResult, Outcome, Stressor
+from harness.model.cell import CellResult, Outcome, Seen, Stressor
 from harness.model.era import Image
 from harness.model.errors import InfrastructureError, TreeUnavailable, UserError
 from harness.model.events import Notice, Remaining
@@ -30,7 +32,8 @@ from harness.reports.config import dropped_words
 from harness.results.store import CellRow, KernelRow, RunRow, TreeRow
 from harness.results.summary import RunSummary
 from harness.runs.cell_run import CellTask, run_cell
-from harness.runs.guest_making import cell_task, chosen_accelerator, root_image
+from harness.runs.disk_guests import command_task, disk_image
+from harness.runs.guest_making import cell_task, chosen_accelerator, guest_spec, root_image
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import (
     PreparedTree,
@@ -38,6 +41,7 @@ from harness.runs.preparation import (
     check_requirements,
     chosen_stressors,
     lacking_requirements,
+    named_stressors,
     prepare_tree,
     series_trees,
 )
@@ -46,6 +50,7 @@ from harness.runs.step import Step
 from harness.runs.summary import summarize
 from harness.runs.touched import SeriesTouch
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice
 from harness.trees.series_prefixes import line_origin
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -58,7 +63,8 @@ class Run:
         self.workshop = workshop
         self.request = request
         self.spec: SeriesSpec = workshop.catalogue.series(request.series)
-        self.stressors = chosen_stressors(workshop, self.spec, request)
+        named_stressors(workshop, self.spec, request)  # an unknown one is told before anything is begun
+        self._choices: dict[str, tuple[Choice, ...]] = {}
         self.rules = workshop.interpretation.rules(policy=self.spec.policy)
         self.row = row or self._new_row(kind)
         self.resumed = row is not None
@@ -140,8 +146,12 @@ class Run:
                     shop.notice(f"{state.tree}: patch {state.patch} ({state.subject!r}) is left out: {state.detail}")
                 elif state.applied not in (Applied.CLEAN, None):
                     shop.notice(f"{state.tree}: patch {state.patch} {state.applied}: {state.detail}")
+            self._check_guests(ready)
             prepared.append(ready)
             notes[tree.tree] = tree.note
+        if self.request.image is not None and prepared:
+            # Before the builds: what takes longer than a boot fails first.
+            disk_image(shop, shop.catalogue.disk_image(self.request.image))
         # Only now: a request that cannot be run leaves no run to be continued.
         if not self.resumed:
             shop.store.start_run(self.row)
@@ -152,6 +162,13 @@ class Run:
         for ready in prepared:
             self.run_cells(ready, self.kernels(ready, ready.chosen), range(self.request.repeat))
         return self.finish()
+
+    def _check_guests(self, prepared: PreparedTree) -> None:
+        """Raises UserError for a guest or a stressor that cannot be, before anything is built for it."""
+        stressors = [choice.stressor for choice in self.choices(prepared)]
+        for stressor in stressors:
+            guest_spec(prepared.era, stressor, self.request)
+        root_image(self.workshop, prepared.era, () if self.request.image is not None else stressors)
 
     def record_tree(self, prepared: PreparedTree, reason: str = "") -> None:
         """Writes down a tree of the run: its content, how each patch went in and which files it changes, and the
@@ -166,6 +183,25 @@ class Run:
             store.put_fixup(run, fixup)
         for number, patch in enumerate(prepared.series.patches, 1):
             store.put_patch_files(run, prepared.tree.name, number, patch.files)
+        tree = prepared.tree.name
+        store.put_touched_functions(run, tree, self._touch(prepared).functions())
+        choices = self.choices(prepared)
+        store.put_stressors(run, tree, [(choice.stressor.name, choice.why) for choice in choices])
+        for choice in choices:
+            self.workshop.notice(f"{tree}: stressor {choice.stressor.name}: {choice.why}")
+
+    def _touch(self, prepared: PreparedTree) -> SeriesTouch:
+        name = prepared.tree.name
+        if name not in self._touches:
+            self._touches[name] = SeriesTouch(self.workshop.library.store, prepared.applied)
+        return self._touches[name]
+
+    def choices(self, prepared: PreparedTree) -> tuple[Choice, ...]:
+        """The stressors of a tree, and why."""
+        name = prepared.tree.name
+        if name not in self._choices:
+            self._choices[name] = chosen_stressors(self.workshop, self.spec, self.request, self._touch(prepared))
+        return self._choices[name]
 
     def finish(self) -> RunSummary:
         """Judges the run and records its end."""
@@ -249,13 +285,13 @@ class Run:
         # Prefixes that change nothing compiled have one kernel image and so one cell: it is booted once for all.
         todo: dict[str, tuple[CellTask, list[int]]] = {}
         for task, patches, kernel in tasks:
-            blocked = self._blocked(prepared, task.stressor, kernel)
-            if blocked:
-                self._record(prepared, patches, task.cell, Outcome.BLOCKED, blocked, None, False)
+            unbooted = self._not_booted(prepared, task.stressor, kernel)
+            if unbooted is not None:
+                self._record(prepared, patches, task, *unbooted, None, False)
                 continue
             known = self.workshop.store.cell(task.cell.key, self.request.series)
             if known is not None:
-                self._record(prepared, patches, task.cell, known.outcome, known.reason, known, True)
+                self._record(prepared, patches, task, known.outcome, known.reason, known, True)
             else:
                 todo.setdefault(task.cell.key, (task, []))[1].append(patches)
         self._boot(prepared, list(todo.values()))
@@ -267,11 +303,16 @@ class Run:
         shop, request = self.workshop, self.request
         root = root_image(shop, prepared.era)
         accelerator = self._choose_accelerator(prepared, kernels[min(kernels)], root[0])
+        image = disk_image(shop, shop.catalogue.disk_image(request.image)) if request.image is not None else None
         tasks = []
         for repeat in (self.first_repeat + number for number in repeats):
-            for stressor in self.stressors:
+            for choice in self.choices(prepared):
                 for patches, kernel in kernels.items():
-                    task = cell_task(shop, prepared, patches, kernel, stressor, request, repeat, root, accelerator)
+                    made = (shop, prepared, patches, kernel, choice.stressor, request, repeat)
+                    if image is not None:
+                        task = command_task(*made, image, accelerator)
+                    else:
+                        task = cell_task(*made, root, accelerator)
                     tasks.append((replace(task, rules=self.rules), patches, kernel))
         return tasks
 
@@ -285,8 +326,13 @@ class Run:
             self.workshop.store.note_machine(self.row.id, "accelerator", why)
         return self._accelerator[0]
 
-    def _blocked(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> str:
-        return lacking_requirements(self.spec, stressor, prepared, kernel.config)
+    def _not_booted(self, prepared: PreparedTree, stressor: Stressor, kernel: Kernel) -> tuple[Outcome, str] | None:
+        """Outcome and reason of a cell that is known before it is booted; None for one that is to be."""
+        version = prepared.tree.kernel_version
+        if version not in stressor.versions:
+            return Outcome.NOT_IN_THIS_KERNEL, f"{stressor.absent} ({stressor.versions})"
+        lacking = lacking_requirements(self.spec, stressor, prepared, kernel.config)
+        return (Outcome.BLOCKED, lacking) if lacking else None
 
     def _boot(self, prepared: PreparedTree, todo: Sequence[tuple[CellTask, list[int]]]) -> None:
         shop = self.workshop
@@ -335,7 +381,7 @@ class Run:
             if result.outcome is not Outcome.HARNESS_FAILURE:
                 kept = self.workshop.store.put_cell(task.cell, result, time.time())
             for place, patches in enumerate(prefixes):
-                self._record(prepared, patches, task.cell, result.outcome, result.reason, kept, place > 0)
+                self._record(prepared, patches, task, result.outcome, result.reason, kept, place > 0)
         finally:
             shutil.rmtree(Path(result.console).parent, ignore_errors=True)
 
@@ -343,7 +389,7 @@ class Run:
         self,
         prepared: PreparedTree,
         patches: int,
-        cell: Cell,
+        task: CellTask,
         outcome: Outcome,
         reason: str,
         result: CellResult | None,
@@ -351,9 +397,8 @@ class Run:
     ) -> None:
         own: dict[int, tuple[int, str]] = {}
         touched: dict[int, dict[int, FrameTouch]] = {}
+        cell, touch = task.cell, self._touch(prepared)
         if result is not None and patches:
-            store = self.workshop.library.store
-            touch = self._touches.setdefault(prepared.tree.name, SeriesTouch(store, prepared.applied))
             for place, finding in enumerate(result.findings):
                 origin = self._own_line(prepared, patches, finding)
                 if origin is not None:
@@ -373,6 +418,7 @@ class Run:
             reused=reused,
             own_lines=own,
             touched_frames=touched,
+            seen=seen_functions(result, touch.functions(), task.vmlinux) if result is not None else None,
         )
         self.workshop.store.put_run_cell(self.row.id, row)
 
@@ -388,6 +434,20 @@ class Run:
 
     def _step(self, label: str, kind: str, expected: float | None) -> Step:
         return Step(self.workshop, label, kind, expected)
+
+
+def seen_functions(result: CellResult, functions: Iterable[str], vmlinux: Path | None) -> Seen | None:
+    """In how many samples of a cell each of the functions was seen, of those that its kernel has; None where there are
+    no samples or no symbols."""
+    sampling = read_samples(Path(result.samples)) if result.samples else None
+    if sampling is None or vmlinux is None:
+        return None
+    try:
+        here = read_symbols(vmlinux).function_names()
+    except (OSError, ValueError):
+        return None
+    counts = dict(sampling.functions)
+    return Seen(sampling.samples, tuple((name, counts.get(name, 0)) for name in functions if name in here))
 
 
 _LOCATION = re.compile(r"(?<![\w/.-])((?:[\w+.-]+/)*[\w+.-]+\.[chS]):(\d{1,6})(?!\d)")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.builds.guest_programs import build_guest_programs
 from harness.config.guest_file import programs_for
 from harness.guests.qemu import Boot, arguments_digest, boot_words, machine_of
-from harness.guests.root_image import write_root_image
+from harness.guests.root_image import program_fault, write_root_image
 from harness.model.build import Kernel
 from harness.model.cell import Cell, Stressor
 from harness.model.era import Era
@@ -23,13 +25,20 @@ from harness.runs.workshop import Workshop
 SPARE_BYTES = 8 << 20  # what a kernel takes at boot for its page tables, its page structures and init, at the least
 
 
-def root_image(workshop: Workshop, era: Era) -> tuple[Path, str]:
-    """(file, digest) of the guest's root; its programs are compiled where they are not at hand."""
+def root_image(workshop: Workshop, era: Era, stressors: Sequence[Stressor] = ()) -> tuple[Path, str]:
+    """(file, digest) of the guest's root; its programs are compiled where they are not at hand.
+
+    Raises UserError for one of ``stressors`` whose program cannot start on the era's kernels.
+    """
     root = workshop.catalogue.guest_root()
     programs = programs_for(root, era.arch)
     image = workshop.image(workshop.catalogue.toolchain(programs.toolchain))
     sources = workshop.layout.vm_images / root.sources
     compiled = build_guest_programs(workshop.runner, image, programs, sources, workshop.layout.cache)
+    for stressor in stressors:
+        fault = program_fault(compiled, stressor.name, era.arch)
+        if fault:
+            raise UserError(f"stressor {stressor.name} cannot start on {era.arch}: {fault}", where=stressor.where)
     return write_root_image(root, compiled, workshop.root_images, era.root)
 
 
@@ -106,15 +115,31 @@ def kernel_bytes(system_map: Path) -> int:
     return max(0, places[b"_end"] - start) if start is not None and b"_end" in places else 0
 
 
+def host_memory_mib() -> int:
+    """Memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+
+
 def guest_spec(era: Era, stressor: Stressor, request: RunRequest) -> GuestSpec:
-    """The stressor's wishes with the user's own words over them, on the era's machine."""
+    """The stressor's wishes with the user's own words over them, on the era's machine.
+
+    Raises UserError for a guest that cannot be: with more memory than this machine has, or with memory nodes for
+    kernels that know of none.
+    """
     wishes = stressor.wishes
     cpus = request.cpus or wishes.cpus
-    nodes = request.nodes if request.nodes is not None else (wishes.nodes if era.numa else 1)
-    return replace(
-        machine_of(era),
-        cpus=cpus,
-        memory_mib=request.memory_mib or wishes.memory_mib,
-        nodes=max(1, min(nodes, cpus)),
-        append=request.append,
-    )
+    nodes = request.nodes if request.nodes is not None else (min(wishes.nodes, cpus) if era.numa else 1)
+    if nodes > 1 and not era.numa:
+        raise UserError(f"--numa {nodes}: kernels of era {era.name} know one memory node", remedy="leave --numa out")
+    if nodes > cpus:
+        raise UserError(
+            f"--numa {nodes}: a guest of {cpus} processors has at most as many nodes", remedy="raise --cpus"
+        )
+    memory = request.memory_mib or wishes.memory_mib
+    if memory > host_memory_mib():
+        told = "--memory" if request.memory_mib else f"stressor {stressor.name} wishes for"
+        raise UserError(f"{told} {memory} MiB: this machine has {host_memory_mib()}", remedy="give less with --memory")
+    thp, swap = request.thp or wishes.thp, request.swap_mib or wishes.swap_mib
+    # What is init's own choice is not said: the command line of an old kernel is short.
+    own = (*((f"harness.thp={thp}",) if thp != "always" else ()), *((f"harness.swap={swap}",) if swap else ()))
+    return replace(machine_of(era), cpus=cpus, memory_mib=memory, nodes=nodes, append=(*own, *request.append))

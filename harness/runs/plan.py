@@ -6,23 +6,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.guests.qemu import Boot, boot_words, printable
+from harness.guests.qemu import Boot, boot_words, disk_boot_words, printable
 from harness.guests.root_image import root_image_name
+from harness.model.cell import Stressor
 from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.model.tree import PatchState
+from harness.runs.disk_guests import disk_image_at_hand
 from harness.runs.guest_making import guest_spec
 from harness.runs.preparation import (
     PreparedTree,
     build_request,
     check_requirements,
     chosen_stressors,
+    named_stressors,
     prepare_tree,
     series_trees,
 )
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.touched import SeriesTouch
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice
 
 # Measured on two cores with GCC 12 and the configuration of this repository, in seconds and bytes: used until the
 # store knows better.
@@ -48,11 +53,11 @@ class PlannedBuild:
 @dataclass(frozen=True, slots=True)
 class RunPlan:
     """The run before it begins. ``cells_at_hand`` counts finished cells among ``cells``; ``patches`` tell how each
-    patch goes into each tree that is here."""
+    patch goes into each tree that is here, ``stressors`` what runs on it (tree, stressor, why)."""
 
     series: str
     builds: tuple[PlannedBuild, ...]
-    stressors: tuple[str, ...]
+    stressors: tuple[tuple[str, str, str], ...]
     cells: int
     cells_at_hand: int
     seconds: float
@@ -65,7 +70,9 @@ class RunPlan:
 def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
     """The plan of a request. Fetches no tree: one that is not here yet is a note."""
     spec = workshop.catalogue.series(request.series)
-    stressors = chosen_stressors(workshop, spec, request)
+    named = named_stressors(workshop, spec, request)
+    chosen: list[tuple[str, Choice]] = []
+    boots: list[Stressor] = []
     builds: list[PlannedBuild] = []
     unavailable: list[tuple[str, str]] = []
     notes: list[str] = []
@@ -74,9 +81,14 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
         definition = workshop.catalogue.tree(tree.tree)
         if workshop.library.present(definition) is None:
             notes.append(f"{tree.tree} is not here yet: it would be fetched from {definition.sources[0].location}")
-            builds += [
+            if not named:
+                notes.append(f"the stressors of {tree.tree} are chosen once it is here, and not counted")
+            unknown = [
                 _unknown(workshop, tree.tree, number) for number in chosen_prefixes(request.patches, spec.patches)
             ]
+            builds += unknown
+            chosen += [(tree.tree, choice) for choice in named]
+            boots += [choice.stressor for choice in named] * len(unknown)
             continue
         try:
             prepared = prepare_tree(workshop, spec, tree, request)
@@ -90,19 +102,24 @@ def plan_run(workshop: Workshop, request: RunRequest) -> RunPlan:
             how = "needs a registry" if prepared.toolchain.pull_only else "would be made first"
             notes.append(f"the image of toolchain {prepared.toolchain.name} {how}")
         builds += [_planned(workshop, prepared, patches, image) for patches in prepared.chosen]
-    cells = len(builds) * len(stressors) * request.repeat
-    per_cell = [
-        workshop.store.usual_seconds(s.name) or (request.duration or s.seconds) + BOOT_SECONDS for s in stressors
-    ]
+        if request.image is not None and _disk_at_hand(workshop, request.image) is None:
+            notes.append(f"the disk image {request.image} would be made first")
+        choices = chosen_stressors(workshop, spec, request, SeriesTouch(workshop.library.store, prepared.applied))
+        for choice in choices:
+            guest_spec(prepared.era, choice.stressor, request)
+        chosen += [(tree.tree, choice) for choice in choices]
+        boots += [choice.stressor for choice in choices] * len(prepared.chosen)
+    cells = len(boots) * request.repeat
+    per_cell = [workshop.store.usual_seconds(s.name) or (request.duration or s.seconds) + BOOT_SECONDS for s in boots]
     at_hand = _cells_at_hand(workshop, request)
     mean = sum(per_cell) / len(per_cell) if per_cell else 0.0
     to_build = [build for build in builds if not build.at_hand]
     seconds = sum(build.seconds for build in to_build) + mean * max(0, cells - at_hand)
     trees = {build.tree for build in to_build}
     disk = len(to_build) * KERNEL_BYTES + len(trees) * OUT_BYTES + max(0, cells - at_hand) * CELL_BYTES
-    names = tuple(stressor.name for stressor in stressors)
+    stressors = tuple((tree_name, choice.stressor.name, choice.why) for tree_name, choice in chosen)
     return RunPlan(
-        spec.name, tuple(builds), names, cells, at_hand, seconds, disk, tuple(unavailable),
+        spec.name, tuple(builds), stressors, cells, at_hand, seconds, disk, tuple(unavailable),
         tuple(dict.fromkeys(notes)), tuple(states),
     )  # fmt: skip
 
@@ -116,6 +133,12 @@ def _initrd_at_hand(workshop: Workshop, root: RootKind) -> Path:
     """The newest root image of that form, or a name that says that it is made by the first run."""
     found = sorted(workshop.root_images.glob(root_image_name("*", root)), key=lambda p: p.stat().st_mtime)
     return found[-1] if found else Path("ROOT-IMAGE-MADE-BY-THE-FIRST-RUN")
+
+
+def _disk_at_hand(workshop: Workshop, name: str) -> Path | None:
+    """A disk image where it is here."""
+    image = disk_image_at_hand(workshop, workshop.catalogue.disk_image(name))
+    return image.path if image is not None else None
 
 
 def _image_at_hand(workshop: Workshop, prepared: PreparedTree) -> Image | None:
@@ -155,7 +178,7 @@ def _cells_at_hand(workshop: Workshop, request: RunRequest) -> int:
 def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
     """The docker and QEMU command lines of a run, each after a comment that says what it is for."""
     spec = workshop.catalogue.series(request.series)
-    stressors = chosen_stressors(workshop, spec, request)
+    named_stressors(workshop, spec, request)
     known = None if request.accelerator != "auto" else workshop.accelerators.known(Accelerator.KVM)
     accelerator = Accelerator(request.accelerator) if request.accelerator != "auto" else Accelerator.TCG
     if known is not None and known.works:
@@ -172,6 +195,8 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             continue
         image = workshop.image_at_hand(prepared.toolchain)
         image = image or Image(prepared.toolchain.name, "", f"<image of {prepared.toolchain.name}>")
+        touch = SeriesTouch(workshop.library.store, prepared.applied)
+        stressors = [choice.stressor for choice in chosen_stressors(workshop, spec, request, touch)]
         for patches in prepared.chosen:
             build = build_request(workshop, prepared, patches, image)
             yield f"# build {tree.tree} + {patches}: {prepared.applied[patches].subject}"
@@ -179,9 +204,14 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             kernel = workshop.builder.cache.folder / workshop.builder.key(build) / "image"
             for stressor in stressors:
                 guest = guest_spec(prepared.era, stressor, request)
+                yield f"# boot {tree.tree} + {patches}, {stressor.name}"
+                if request.image is not None:
+                    disk = _disk_at_hand(workshop, request.image) or Path("DISK-IMAGE-MADE-BY-THE-FIRST-RUN")
+                    words = disk_boot_words(prepared.era, guest)
+                    yield printable(Boot(workshop.settings.qemu, kernel, None, guest, accelerator, words, None, disk))
+                    continue
                 seconds = request.duration or stressor.seconds
                 words = boot_words(prepared.era, guest, stressor.name, seconds, request.seed, max(2, guest.cpus))
                 initrd = _initrd_at_hand(workshop, prepared.era.root)
                 boot = Boot(workshop.settings.qemu, kernel, Path(initrd), guest, accelerator, words)
-                yield f"# boot {tree.tree} + {patches}, {stressor.name}"
                 yield printable(boot)

@@ -20,9 +20,12 @@ from harness.model.series import Provenance, Series, SeriesSpec, SeriesTree
 from harness.model.tree import Applied, FixupState, PatchState, Prefix, Tree, TreeContent
 from harness.runs.commit_series import prove_commits, series_of_commits
 from harness.runs.fixup_states import fixup_states
+from harness.runs.image_checks import check_image_fits, requested_command
 from harness.runs.request import RunRequest, chosen_prefixes
+from harness.runs.touched import SeriesTouch
 from harness.runs.tree_base import tree_base, worktree
 from harness.runs.workshop import Workshop
+from harness.stressors.choice import Choice, choose
 from harness.trees.series_prefixes import SeriesConflict, prefixes
 
 RETRY_SECONDS = 3600.0
@@ -121,6 +124,11 @@ def prepare_tree(workshop: Workshop, spec: SeriesSpec, tree: SeriesTree, request
     apply as far as it was asked for.
     """
     fragments = tuple(workshop.catalogue.fragment(name) for name in spec.kconfig)
+    if request.image is not None:
+        recipe = workshop.catalogue.disk_image(request.image)
+        definition = workshop.catalogue.tree(tree.tree)
+        check_image_fits(recipe, definition, workshop.catalogue.era_of(definition))
+        fragments = (*fragments, workshop.catalogue.fragment(str(recipe.kconfig)))
     try:
         series = series_for(workshop, spec, tree, request.mail)
     except InfrastructureError as error:
@@ -225,6 +233,22 @@ def lacking_requirements(spec: SeriesSpec, stressor: Stressor, prepared: Prepare
     return "; ".join(told)
 
 
-def chosen_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Stressor, ...]:
-    """The stressors of the run. Raises UserError for an unknown one."""
-    return tuple(workshop.catalogue.stressor(name) for name in dict.fromkeys(request.stressors or spec.stressors))
+def named_stressors(workshop: Workshop, spec: SeriesSpec, request: RunRequest) -> tuple[Choice, ...]:
+    """The stressors that the request names, or the command that stands for them, or else the series'; () where they are
+    to be chosen by what the series touches. Raises UserError for an unknown one."""
+    command = requested_command(request)
+    if command is not None:
+        return (Choice(command, "asked for"),)
+    names, why = (request.stressors, "asked for") if request.stressors else (spec.stressors, "the series names it")
+    return tuple(Choice(workshop.catalogue.stressor(name), why) for name in dict.fromkeys(names))
+
+
+def chosen_stressors(
+    workshop: Workshop, spec: SeriesSpec, request: RunRequest, touch: SeriesTouch
+) -> tuple[Choice, ...]:
+    """The stressors for one tree: those that are named, or else those that what the series touches there speaks for."""
+    named = named_stressors(workshop, spec, request)
+    if named:
+        return named
+    stressors = [workshop.catalogue.stressor(name) for name in workshop.catalogue.stressor_names()]
+    return choose(stressors, touch.files(), touch.functions())

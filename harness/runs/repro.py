@@ -9,11 +9,14 @@ from typing import Any
 from harness.findings.silent_death import KINDS as SILENT_KINDS
 from harness.guests.qemu import printable
 from harness.guests.root_image import root_image_name
-from harness.model.cell import Cell, CellResult
+from harness.model.cell import Cell, CellResult, Stressor
+from harness.model.era import Era
 from harness.model.errors import InfrastructureError
 from harness.model.finding import Effect
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask, run_cell
+from harness.runs.disk_guests import login_key, recorded_disk_image
+from harness.runs.image_checks import command_stressor
 from harness.runs.step import Step
 from harness.runs.workshop import Workshop
 
@@ -32,17 +35,28 @@ def repro_task(workshop: Workshop, beginning: str) -> tuple[CellResult, CellTask
             f"the kernel of {cell.tree} + {cell.patches} patches is not in the build cache any more",
             remedy="run the series again: it is built anew from the same sources",
         )
-    initrd = workshop.root_images / root_image_name(cell.initramfs_digest, era.root)
-    if not initrd.is_file():
-        raise InfrastructureError(f"the root image {cell.initramfs_digest[:12]} is not in the cache any more")
-    stressor = workshop.catalogue.stressor(cell.stressor)
+    stressor, initrd, disk, login = _root_of(workshop, cell, era)
     series = workshop.store.series_of(recorded.key)
     rules, version = workshop.interpretation.rules(series), workshop.interpretation.version(cell.tree)
     qemu = workshop.settings.qemu
-    task = CellTask(cell, stressor, era, kernel.image, initrd, qemu, kernel.vmlinux, rules, version)
+    task = CellTask(cell, stressor, era, kernel.image, initrd, qemu, kernel.vmlinux, rules, version, disk, login)
     # Both ports are logged by QEMU into the folder it runs in.
     line = f"cd $(mktemp -d) && {printable(task.boot)}; cat console report"
     return recorded, task, line
+
+
+def _root_of(workshop: Workshop, cell: Cell, era: Era) -> tuple[Stressor, Path | None, Path | None, Path | None]:
+    """What a recorded cell is run from: its stressor, its initramfs, its disk image and the key to that."""
+    if cell.command:
+        image = recorded_disk_image(workshop, cell.disk_digest)
+        if image is None:
+            raise InfrastructureError(f"the disk image {cell.disk_digest[:12]} is not in the cache any more")
+        stressor = command_stressor(cell.stressor.partition(":")[0], cell.command)
+        return stressor, None, image.path, login_key(workshop)[0]
+    initrd = workshop.root_images / root_image_name(cell.initramfs_digest, era.root)
+    if not initrd.is_file():
+        raise InfrastructureError(f"the root image {cell.initramfs_digest[:12]} is not in the cache any more")
+    return workshop.catalogue.stressor(cell.stressor), initrd, None, None
 
 
 def cell_from(spec: dict[str, Any]) -> Cell:

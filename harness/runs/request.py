@@ -16,6 +16,8 @@ class RunRequest:
 
     ``patches``: "ends", "each" or numbers as "1,3,6". ``jobs``: guests at a time. ``again``: new repeats even where
     results are at hand. ``keep_going``: patches that do not apply are left out. ``toolchain``: instead of the era's.
+    ``thp``: mode of transparent huge pages; ``swap_mib``: of each swap area.
+    ``image``: a disk image for the guests, in which ``ssh_command`` is the only stressor.
     """
 
     series: str
@@ -35,12 +37,16 @@ class RunRequest:
     again: bool = False
     keep_going: bool = False
     toolchain: str | None = None
+    thp: str | None = None
+    swap_mib: int | None = None
+    image: str | None = None
+    ssh_command: str | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of what decides the result; how many guests at a time does not."""
         asked = asdict(self) | {"jobs": None}
-        for name in ("keep_going", "toolchain"):
+        for name in ("keep_going", "toolchain", "thp", "swap_mib", "image", "ssh_command"):
             if not asked[name]:
                 del asked[name]  # runs of before it was an option go on
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

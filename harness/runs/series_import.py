@@ -183,8 +183,7 @@ def _spec(catalogue: Catalogue, stage: Path, series: Series, sources: Sequence[S
     ids.update(zip(series.missing, series.missing_ids, strict=True))
     known = [ids.get(index, "") for index in range(1, series.total + 1)]
     cover = [series.cover_message_id] if series.cover_message_id else []
-    touches_mm = any(path.startswith(MM_FILES) for patch in series.patches for path in patch.files)
-    fragments, stressors = catalogue.usual_fragments(), catalogue.stressor_names()
+    fragments = catalogue.usual_fragments()
     return SeriesSpec(
         name=series.name,
         path=str(stage / "series.yaml"),
@@ -198,9 +197,7 @@ def _spec(catalogue: Catalogue, stage: Path, series: Series, sources: Sequence[S
         trees=(),
         kconfig=tuple(fragment.name for fragment in fragments),
         requires=(),
-        stressors=tuple(name for name in (MM_STRESSORS if touches_mm else ()) if name in stressors)
-        or tuple(name for name in ("quiet",) if name in stressors)
-        or tuple(stressors),
+        stressors=(),  # chosen by what the series touches
         mail=tuple(str(stage / root) for root in roots),
     )
 

@@ -11,8 +11,8 @@ from harness.model.errors import UserError
 from harness.model.finding import Effect
 from harness.model.observation import HANG_TITLE, Observation
 from harness.model.verdict import Verdict
-from harness.results.store import CellRow, RunRow, Store
-from harness.results.summary import KernelSummary, RunSummary, TreeSummary
+from harness.results.store import CellRow, RunRow, Store, TouchedRow
+from harness.results.summary import FunctionSeen, KernelSummary, RunSummary, TreeSummary
 from harness.verdicts.build_messages import build_changes
 from harness.verdicts.compare import compare, exit_code, one_sided
 
@@ -50,6 +50,7 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
         raise UserError(f"no run {run.id}")
     kernels, cells, patches = store.kernels(run.id), store.run_cells(run.id), store.patches(run.id)
     fixups, messages, files = store.fixups(run.id), store.build_messages(run.id), store.patch_files(run.id)
+    stressors, functions = store.stressors(run.id), store.touched_functions(run.id)
     trees = []
     for tree in store.trees(run.id):
         of_tree = [k for k in kernels if k.tree == tree.tree]
@@ -73,11 +74,31 @@ def summarize(store: Store, run: RunRow) -> RunSummary:
                 tuple(summaries),
                 tuple(p for p in patches if p.tree == tree.tree),
                 tuple(f for f in fixups if f.tree == tree.tree),
+                tuple(row for row in stressors if row.tree == tree.tree),
+                functions_seen(
+                    [row for row in functions if row.tree == tree.tree], [c for c in cells if c.tree == tree.tree]
+                ),
             )
         )
     code, conclusion = _conclude(trees, run.arguments.get("trees") or ())
     conclusion += _left_out(trees) if run.arguments.get("keep_going") else ""
     return RunSummary(run, tuple(trees), code, conclusion)
+
+
+def functions_seen(touched: Sequence[TouchedRow], cells: Sequence[CellRow]) -> tuple[FunctionSeen, ...]:
+    """The functions that a series touches, with what the samples of its cells on one tree say, by stressor."""
+    counts: dict[str, dict[str, tuple[int, int]]] = {}
+    for cell in cells:
+        for name, count in cell.seen.functions if cell.seen is not None else ():
+            by_stressor = counts.setdefault(name, {})
+            before = by_stressor.get(cell.stressor, (0, 0))
+            by_stressor[cell.stressor] = (before[0] + count, before[1] + (cell.seen.samples if cell.seen else 0))
+    return tuple(
+        FunctionSeen(
+            row.function, row.patches, tuple((name, *seen) for name, seen in counts.get(row.function, {}).items())
+        )
+        for row in touched
+    )
 
 
 def _left_out(trees: Sequence[TreeSummary]) -> str:
@@ -136,7 +157,18 @@ def _conclude(trees: Sequence[TreeSummary], asked: Sequence[str]) -> tuple[int, 
         return 4, f"not enough evidence: {_listed(undecided)}"
     if judged == 0:
         return 4, "nothing was compared: the run has no baseline with a patched kernel beside it"
-    return 0, "nothing worse than the baseline was seen"
+    return 0, f"nothing worse than the baseline was seen{_never_seen(trees)}"
+
+
+def _never_seen(trees: Sequence[TreeSummary]) -> str:
+    """What a good conclusion does not speak of: functions of the series that the samples never met."""
+    parts = []
+    for tree in trees:
+        named = [one for one in tree.functions if one.seen]
+        missed = sum(not one.executed for one in named)
+        if missed:
+            parts.append(f"{missed} of {len(named)} on {tree.row.tree}")
+    return f" (touched functions not seen executing: {'; '.join(parts)})" if parts else ""
 
 
 def _listed(parts: Sequence[str]) -> str:

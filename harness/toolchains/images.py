@@ -120,7 +120,7 @@ def ensure_image(
     digest = None if again else engine.image(reference)
     if digest is None:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _lock(cache_dir / f"{toolchain.name}.lock", lambda: report(f"{reference}: waiting for another harness")):
+        with locked(cache_dir / f"{toolchain.name}.lock", lambda: report(f"{reference}: waiting for another harness")):
             digest = None if again else engine.image(reference)
             digest = digest or _obtain(engine, toolchain, reference, cache_dir, report, registry)
     return Image(toolchain.name, reference, digest)
@@ -154,7 +154,8 @@ def _obtain(
 
 
 @contextlib.contextmanager
-def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Holds the lock of a file; ``waiting`` is called where another harness has it."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -314,10 +315,11 @@ def mmdebstrap_command(
     return [*command, source.suite, target, *source.lines(needs_sources(toolchain))]
 
 
-def make_root(toolchain: Toolchain, tar: Path, report: Report) -> None:
+def make_root(toolchain: Toolchain, tar: Path, report: Report, times: int | None = None) -> None:
     """Writes the toolchain's root file system to ``tar``: beside it first, so that it is there whole or not at all.
 
-    Raises InfrastructureError with mmdebstrap's own last words.
+    With ``times`` (seconds since the epoch) nothing in it is younger, and equal packages make equal archives. Raises
+    InfrastructureError with mmdebstrap's own last words.
     """
     if shutil.which("mmdebstrap") is None:
         raise InfrastructureError("mmdebstrap is not installed", remedy="install it (make setup does)")
@@ -333,7 +335,7 @@ def make_root(toolchain: Toolchain, tar: Path, report: Report) -> None:
         script.write_text(toolchain.script)
         script.chmod(0o644)
         command = mmdebstrap_command(toolchain, source, str(new), str(script), os.getuid() == 0, bundle)
-        code = _run_logged(command, log, folder)
+        code = _run_logged(command, log, folder, times)
         if code != 0:
             raise InfrastructureError(
                 f"the image of {toolchain.name} cannot be made: {_last_words(log)}",
@@ -346,8 +348,10 @@ def make_root(toolchain: Toolchain, tar: Path, report: Report) -> None:
         _remove(folder)
 
 
-def _run_logged(command: Sequence[str], log: Path, folder: Path) -> int:
+def _run_logged(command: Sequence[str], log: Path, folder: Path, times: int | None) -> int:
     environment = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    if times is not None:
+        environment["SOURCE_DATE_EPOCH"] = str(times)
     if os.getuid() == 0:
         environment["TMPDIR"] = str(folder)  # not in /tmp, which may be small or in memory
     with log.open("wb") as output:

@@ -7,12 +7,13 @@ carried through the patches after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
+from harness.intake.touched_functions import function_of
 from harness.model.finding import FrameTouch, SourceFrame
 
 MAX_BODY = 4000
@@ -140,6 +141,34 @@ def _opened(lines: Sequence[str], at: int) -> int:
         if _SIGNATURE_ENDS.match(lines[place]):
             break
     return -1
+
+
+def functions_at(lines: Sequence[str], places: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+    """Names of the functions of a source that lines of ``places`` (first line, number of lines, both as in a Mark) are
+    in, each once, in the order of the places."""
+    found: dict[str, None] = {}
+    for first, count in places:
+        line, end = first, first + max(1, count)
+        while line < end:
+            body = body_at(lines, line)
+            if body is None or (not count and not _within(Mark(line, 0, 0), *body)):
+                line += 1
+                continue
+            name = _name_of(lines, body[0])
+            if name is not None:
+                found[name] = None
+            line = body[1] + 1
+    return tuple(found)
+
+
+def _name_of(lines: Sequence[str], first: int) -> str | None:
+    """The name in a signature that begins at line ``first`` and may go over several."""
+    signature: list[str] = []
+    for line in lines[first - 1 : first + 19]:
+        signature.append(line.partition("{")[0].strip())
+        if "{" in line:
+            break
+    return function_of(" ".join(signature))
 
 
 def touched_frames(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,17 @@ from harness.findings.watch import ReportWatch
 from harness.guests import monitor, qemu
 from harness.guests.monitor import CpuState, cpu_states
 from harness.guests.post_mortem import last_words
-from harness.guests.qemu import Boot, boot_words, command_line, machine_of, printable, qemu_version, run_guest
+from harness.guests.qemu import (
+    Boot,
+    arguments_digest,
+    boot_words,
+    command_line,
+    disk_boot_words,
+    machine_of,
+    printable,
+    qemu_version,
+    run_guest,
+)
 from harness.model.era import Era, RootKind
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.guest import Accelerator, GuestEnd, GuestLimits, GuestResult, GuestSpec
@@ -74,6 +85,46 @@ def test_golden_command_line() -> None:
         "console=ttyS0 panic=-1 harness.stressor=memcg harness.seconds=30 harness.seed=7 harness.threads=4 "
         "quiet panic=5",
     ]  # fmt: skip
+
+
+def test_a_guest_with_a_disk() -> None:
+    spec = GuestSpec(cpus=2, nodes=1, append=("quiet",))
+    words = disk_boot_words(ERA, spec)
+    assert words == (
+        "console=ttyS0", "panic=-1", "root=/dev/vda", "rootfstype=ext4", "rw", "init=/sbin/harness-init",
+        "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:none", "quiet",
+    )  # fmt: skip
+    one = Boot("qemu", Path("/k"), None, spec, Accelerator.TCG, words, disk=Path("/images/a,b.img"))
+    line = command_line(one, "/run")
+    assert "-initrd" not in line
+    assert line[line.index("-qmp") + 2 : line.index("-kernel")] == [
+        "-drive", "if=none,id=disk,format=raw,snapshot=on,file=/images/a,,b.img",
+        "-device", "virtio-blk-pci,drive=disk",
+        "-drive", "if=none,id=own,format=raw,readonly=on,file=/run/own-disk",
+        "-device", "virtio-blk-pci,drive=own",
+        "-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22",
+        "-device", "virtio-net-pci,netdev=net,romfile=",
+    ]  # fmt: skip
+    assert arguments_digest(one) == arguments_digest(replace(one, disk=Path("/elsewhere.img"), qemu="/bin/qemu"))
+    assert arguments_digest(one) != arguments_digest(replace(one, disk=None, initrd=Path("i")))
+
+
+def test_a_visitor_ends_the_guest(tmp_path: Path) -> None:
+    class Visitor:
+        entered = 0
+
+        def enter(self, port: int) -> None:
+            self.entered += 1
+
+        def over(self) -> str:
+            return "enough"
+
+    visitor = Visitor()
+    one = boot(tmp_path, None, {"verb": "hang", "file": "mm/x.c", "line": 3, "monitor": "yes"})
+    result = run_guest(one, tmp_path / "guest", LIMITS, ReportWatch(), visitor=visitor)
+    assert (result.end, result.detail.split(";")[0]) == (GuestEnd.WALL_LIMIT, "enough")
+    # The fake's monitor knows of no forwarded port: nobody was let in.
+    assert visitor.entered == 0
 
 
 def test_an_era_s_own_machine_and_root() -> None:
@@ -241,6 +292,14 @@ def test_a_qemu_that_hangs_itself_ends_too(run: Run, monkeypatch: pytest.MonkeyP
     # Silence of a QEMU that does not answer its own monitor says nothing of the kernel.
     assert (result.end, "monitor does not answer" in result.detail) == (GuestEnd.QEMU_FAILED, True)
     assert result.seconds < 20
+
+
+def test_a_full_disk_is_not_the_kernels_death(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.guests.qemu.shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
+    result = run("die", function="x")
+    assert (result.end, result.detail) == (GuestEnd.QEMU_FAILED, "the disk is full: what the guest said is lost")
+    monkeypatch.undo()
+    assert run("die", function="x", file="mm/y.c").end is GuestEnd.POWER_OFF
 
 
 def test_the_wall_limit(run: Run) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 #: What a machine with everything offers; also what set-up itself calls. Fakes come before them on PATH.
-COMMANDS = "dockerd git iptables make mmdebstrap newuidmap qemu-system-x86_64 xz".split()
+COMMANDS = "dockerd git iptables make mke2fs mmdebstrap newuidmap qemu-system-x86_64 xz".split()
 SYSTEM = "awk cat cut date dirname env find flock grep head id ls mktemp mv printf readlink rm sed sh sha256sum".split()
 SYSTEM += "sleep sort tail tr uname".split()
 

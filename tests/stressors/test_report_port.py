@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.model.cell import ProofRule, Stressor
+from harness.model.version import KernelVersion, VersionRange
 from harness.stressors.proof import judge
 from harness.stressors.report_port import StressorReport, parse_report
 
@@ -83,3 +84,43 @@ def test_every_rule_needs_one_of_its_counters() -> None:
     assert not proof.satisfied
     assert proof.missing == ("digest.touches +9: less than 10 (in use)", "this kernel has none of nothing (who knows)")
     assert judge(stressor(), StressorReport(True, "")).satisfied, "a control has nothing to prove"
+
+
+def test_lines_that_are_no_report_are_counted() -> None:
+    data = GOOD.replace(b"1..1\r\n", b"1..1\r\n\x1b[31mgarbage\r\n# counter-aft pgm\r\nok 1 another\r\n")
+    report = parse_report(data, "migration")
+    assert (report.foreign, report.ok, report.done) == (3, True, True)
+    assert report.first_foreign.isprintable() and "garbage" in report.first_foreign
+    assert parse_report(GOOD, "migration").foreign == 0
+
+
+def test_the_delay_of_the_start() -> None:
+    data = b"# harness: user-space seconds=2.100\n# harness: stressor seconds=2.345\n"
+    assert parse_report(data, "migration").start_delay == 0.245
+    assert parse_report(GOOD, "migration").start_delay is None
+    assert parse_report(b"# harness: stressor seconds=nan\n", "migration").start_delay is None
+
+
+def test_a_rule_is_for_its_versions() -> None:
+    later = VersionRange(KernelVersion.parse("3.6-rc1"))
+    rule = ProofRule(("pgmigrate_success",), 10_000, "pages were migrated", later)
+    report = parse_report(GOOD, "migration")
+    assert judge(stressor(rule), report, KernelVersion.parse("3.0")).satisfied
+    assert not judge(stressor(rule), report, KernelVersion.parse("6.1")).satisfied
+    assert not judge(stressor(rule), report).satisfied
+
+
+def test_a_part_of_the_time_needs_a_part_of_the_work() -> None:
+    rule = ProofRule(("digest.pages_moved",), 1400, "moved")
+    report = parse_report(GOOD, "migration")
+    assert not judge(stressor(rule), report, seconds=20).satisfied
+    assert judge(stressor(rule), report, seconds=10).satisfied
+    assert not judge(stressor(rule), report, seconds=40).satisfied
+
+
+def test_samples_of_a_function_can_prove() -> None:
+    rule = ProofRule(("seen.try_to_unuse",), 2, "the path ran")
+    report = parse_report(GOOD, "migration")
+    assert judge(stressor(rule), report, seen={"try_to_unuse": 2}).satisfied
+    assert not judge(stressor(rule), report, seen={}).satisfied
+    assert "has none of" in judge(stressor(rule), report).missing[0]

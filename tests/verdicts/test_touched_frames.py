@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.model.finding import FrameTouch, SourceFrame
-from harness.verdicts.touched_frames import Change, Mark, body_at, changes_of, marks_of, touched_frames
+from harness.verdicts.touched_frames import Change, Mark, body_at, changes_of, functions_at, marks_of, touched_frames
 
 RMAP = """\
 /* rmap.c */
@@ -155,3 +155,16 @@ def test_lines_taken_away_between_functions_touch_none() -> None:
     marks = {"mm/rmap.c": (Mark(line("return a;") + 1, 0, 1), Mark(line("return a;") + 2, 1, 1))}
     frames = [SourceFrame("one", "mm/rmap.c", line("return a;")), SourceFrame("two", "mm/rmap.c", line("if (flags)"))]
     assert touched_frames(frames, marks, lambda _: RMAP) == {}
+
+
+def test_the_functions_that_lines_are_in() -> None:
+    assert functions_at(RMAP, [(line("a += 1"), 1)]) == ("one",)
+    assert functions_at(RMAP, [(line("int flags)"), 1), (line("a += 1"), 1)]) == ("two", "one")
+    assert functions_at(RMAP, [(1, len(RMAP))]) == ("one", "two", "three")
+    assert functions_at(RMAP, [(line(".one = one"), 1), (1, 2)]) == ()
+
+
+def test_lines_taken_away_between_functions_are_in_none() -> None:
+    assert functions_at(RMAP, [(line("\treturn a;"), 0)]) == ("one",)
+    assert functions_at(RMAP, [(line("\treturn a;") + 1, 0)]) == ()
+    assert functions_at(RMAP, [(0, 0), (len(RMAP) + 5, 3)]) == ()

@@ -27,6 +27,7 @@ struct settings {
 	uint64_t seed;
 	unsigned int threads;    /* worker processes, 1..CREW_LIMIT */
 	unsigned int memory_mib; /* what the stressor may use in all */
+	unsigned int swap_mib;	 /* of each swap area that it makes; 0: what it takes by itself */
 	unsigned int ram;	 /* number of the first RAM disk that is free: ram0, or ram1 where that is the root */
 };
 
@@ -53,7 +54,7 @@ struct crew {
 	struct worker *roll; /* made by crew_run: the workers, by index */
 };
 
-/* Reads --seconds --seed --threads --memory --ram; anything else ends the program with STRESSOR_FAILED. */
+/* Reads --seconds --seed --threads --memory --swap --ram; anything else ends the program with STRESSOR_FAILED. */
 void settings_read(struct settings *settings, int argc, char **argv);
 
 /* Runs it all; returns the stressor's exit status. */

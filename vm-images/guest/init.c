@@ -45,6 +45,8 @@ struct request {
 	unsigned int seconds;
 	unsigned int threads;
 	unsigned int memory_mib;
+	unsigned int swap_mib;
+	char thp[16];
 	int reset; /* end by a reset: this kernel's power switch does nothing */
 	unsigned int ram; /* the first RAM disk that is not the root */
 	int cgroup; /* 0: version 1 where it exists, else 2; 1, 2: that one */
@@ -60,6 +62,7 @@ static void request_read(struct request *request)
 	strcpy(request->stressor, "quiet");
 	strcpy(request->report, "/dev/ttyS1");
 	strcpy(request->seed, "1");
+	strcpy(request->thp, "always");
 	request->seconds = 20;
 	file_get("/proc/cmdline", line, sizeof(line));
 	while ((word = strsep(&rest, " \n"))) {
@@ -81,6 +84,10 @@ static void request_read(struct request *request)
 			request->threads = (unsigned int)strtoul(value, NULL, 10);
 		else if (!strcmp(word, "memory"))
 			request->memory_mib = (unsigned int)strtoul(value, NULL, 10);
+		else if (!strcmp(word, "swap"))
+			request->swap_mib = (unsigned int)strtoul(value, NULL, 10);
+		else if (!strcmp(word, "thp"))
+			snprintf(request->thp, sizeof(request->thp), "%s", value);
 		else if (!strcmp(word, "ram"))
 			request->ram = (unsigned int)strtoul(value, NULL, 10);
 		else if (!strcmp(word, "end"))
@@ -102,9 +109,9 @@ static void mount_all(int cgroup)
 }
 
 /* Huge pages wherever they fit, and a khugepaged that comes back at once. */
-static void thp_prepare(void)
+static void thp_prepare(const char *mode)
 {
-	file_put(THP "enabled", "always");
+	file_put(THP "enabled", mode);
 	file_put(THP "defrag", "always");
 	file_put(THP "khugepaged/scan_sleep_millisecs", "20");
 	file_put(THP "khugepaged/alloc_sleep_millisecs", "20");
@@ -247,6 +254,7 @@ struct output {
 	char line[REPORT_LINE_MAX + 1];
 	size_t length;
 	unsigned int lines;
+	unsigned int dropped;
 	char reason[200]; /* of the last "# skip" or "# error" */
 };
 
@@ -260,8 +268,10 @@ static void output_line(struct output *output)
 	if (!strncmp(line, "# skip ", 7) || !strncmp(line, "# error ", 8))
 		snprintf(output->reason, sizeof(output->reason), "%.190s", strchr(line + 2, ' ') + 1);
 	/* The digest must come through however much was said before it. */
-	if (++output->lines > OUTPUT_LINES_MAX && strncmp(line, "# digest ", 9))
+	if (++output->lines > OUTPUT_LINES_MAX && strncmp(line, "# digest ", 9)) {
+		output->dropped++;
 		return;
+	}
 	/* A result line can only be init's: all else is a comment. */
 	report_line("%s%s", line[0] == '#' ? "" : "# ", line);
 }
@@ -280,7 +290,7 @@ static void output_take(struct output *output, const char *bytes, size_t count)
 
 static pid_t stressor_start(const struct request *request, const char *program, int input)
 {
-	char seconds[16], threads[16], memory[16], ram[16];
+	char seconds[16], threads[16], memory[16], swap[16], ram[16];
 	pid_t child = fork();
 
 	if (child)
@@ -288,12 +298,13 @@ static pid_t stressor_start(const struct request *request, const char *program, 
 	snprintf(seconds, sizeof(seconds), "%u", request->seconds);
 	snprintf(threads, sizeof(threads), "%u", request->threads);
 	snprintf(memory, sizeof(memory), "%u", request->memory_mib);
+	snprintf(swap, sizeof(swap), "%u", request->swap_mib);
 	snprintf(ram, sizeof(ram), "%u", request->ram);
 	dup2(input, STDOUT_FILENO);
 	dup2(input, STDERR_FILENO);
 	setsid();
 	execl(program, program, "--seconds", seconds, "--seed", request->seed, "--threads", threads, "--memory", memory,
-	      "--ram", ram, (char *)NULL);
+	      "--swap", swap, "--ram", ram, (char *)NULL);
 	_exit(127);
 }
 
@@ -307,6 +318,7 @@ static int stressor_run(const struct request *request, const char *program, stru
 
 	if (pipe(ends))
 		return -1;
+	report_line("# harness: stressor seconds=%.3f", clock_seconds());
 	stressor = stressor_start(request, program, ends[1]);
 	close(ends[1]);
 	if (stressor < 0)
@@ -351,6 +363,9 @@ static void result_report(const char *name, int status, const struct output *out
 
 	if (status == -1)
 		report_line("not ok 1 %s # the stressor did not end by its deadline", name);
+	else if (output->dropped)
+		report_line("not ok 1 %s # the stressor said more than %d lines: %u left out", name, OUTPUT_LINES_MAX,
+			    output->dropped);
 	else if (WIFSIGNALED(status))
 		report_line("not ok 1 %s # the stressor died of signal %d", name, WTERMSIG(status));
 	else if (WEXITSTATUS(status) == STRESSOR_WORKED)
@@ -409,7 +424,7 @@ int main(void)
 		report_line("ok 1 canary");
 		power_off(&request, 1);
 	}
-	thp_prepare();
+	thp_prepare(request.thp);
 	if (!request.threads)
 		request.threads = (unsigned int)cpus_online();
 	if (!request.memory_mib) {

@@ -5,10 +5,16 @@
  *
  * Even workers are splitters: they fault huge pages in, split them by a partial
  * munmap, mprotect, mremap, madvise or mlock, by copy-on-write after fork, by
- * KSM and through debugfs, look whether each part still holds what was written,
- * give all back and start again. A second thread in each splitter takes
- * references on the tails all the time: it gifts them to a pipe (vmsplice) and
- * looks shared futexes up in them. Odd workers are disturbers: they pin the
+ * KSM, by swap-out to a RAM disk and through debugfs, look whether each part
+ * still holds what was written, have them collapsed again now and then, give
+ * all back and start again. What swaps out is MADV_PAGEOUT (5.4 on) or a memory
+ * cgroup whose limit is lowered for a moment.
+ *
+ * A second thread in each splitter takes references on the tails all the time:
+ * it reads and writes a RAM disk around the page cache (O_DIRECT), gifts parts
+ * to a pipe (vmsplice), looks shared futexes up in them and reads them through
+ * /proc/self/mem. Both threads map, unmap, protect, lock and discard parts of
+ * one more huge page, at the same time. Odd workers are disturbers: they pin the
  * splitters' pages from outside (process_vm_readv, move_pages), fill, read and
  * drop page cache, so that lockless look-ups meet page frames that have just
  * become tails, shrink, compact and split everything.
@@ -20,8 +26,8 @@
  *
  * Kernel functions that must run: do_huge_pmd_anonymous_page, split_huge_page
  * (3.0: __split_huge_page_refcount; 6.1: split_huge_page_to_list,
- * __split_huge_pmd, deferred_split_scan), get_user_pages_fast,
- * find_get_page or filemap_get_entry, ksm_do_scan, khugepaged collapse.
+ * __split_huge_pmd, deferred_split_scan), get_user_pages_fast, add_to_swap,
+ * find_get_page or filemap_get_entry, ksm_do_scan, collapse_huge_page.
  */
 #define _GNU_SOURCE
 #include "crew.h"
@@ -55,36 +61,116 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* 6.1 on */
+#endif
+#define ROOT "/cgroup"
+#define GROUP ROOT "/thpsplit"
+#define SWAP_KIB 16384
+#define OUT_PAGES 64 /* swapped out at once: all of a huge page would take longer than some splits */
+#define NO_LIMIT (1LL << 40)
+#define DIRECT_START (4L << 20) /* on the RAM disk, behind the page cache that is churned */
+#define DIRECT_PAGES 8
+#define DIRECT_PLACE 2048 /* in a page: what is read leaves the stamp alone */
+#define DIRECT_SIZE 512
 
-enum { ROUNDS, HUGES, UNMAPS, PROTECTS, REMAPS, DISCARDS, FREES, MLOCKS, FORKS, MERGES, COLDS, DEBUGS,
-       SPLICED, FUTEXES, READS, MOVES, CACHED, SHRINKS };
-static const char *const counter_names[] = { "rounds",	 "huge_faults", "munmaps",  "mprotects", "mremaps",
-					     "dontneeds", "frees",	"mlocks",   "forks",	 "merges",
-					     "colds",	 "debug_splits", "spliced", "futexes",	 "remote_reads",
-					     "moved",	 "cached",	"shrinks",  NULL };
+enum { ROUNDS, HUGES, UNMAPS, PROTECTS, REMAPS, DISCARDS, MLOCKS, FORKS, MERGES, SWAP_OUTS, DEBUGS, COLLAPSES,
+       CONTESTS, DIRECTS, SPLICED, FUTEXES, READS, MOVES, SHRINKS };
+static const char *const counter_names[] = { "rounds",	 "faults",    "unmaps",	   "protects",	   "remaps",
+					     "discards", "mlocks",    "forks",	   "merges",	   "swap_outs",
+					     "splits",	 "collapses", "contests",  "directs",	   "spliced",
+					     "futexes",	 "reads",     "moved",	   "shrinks",	   NULL };
 
 static struct settings settings;
 static struct crew crew;
 static char cache_device[RAMDISK_PATH]; /* newer kernels take no advice about tmpfs */
 static char *arena;		/* of HUGES_MAX huge pages, at one address in all workers */
 static char *second_arena;	/* where mremap puts things */
+static char *contested;		/* one huge page that both threads of a splitter map, unmap and protect */
 static unsigned int huges;	/* huge pages of a splitter */
+static int version;		/* of the cgroup interface; 0: none that can be used */
+static int have_swap, have_pageout;
+static char swap_device[RAMDISK_PATH];
 static int nodes[2], node_count;
 static volatile int holder_on;	/* this process's second thread may take references */
 static struct worker *holder_worker;
+static int contest_zeroes;	/* /dev/zero */
 
 static uint64_t stamp_of(unsigned int number)
 {
 	return (number + 1) * 0x9e3779b97f4a7c15ULL ^ settings.seed;
 }
 
+/*
+ * One more huge page, changed by both threads at once. Nobody touches it but
+ * the kernel for them, which answers with an error where a touch would be a
+ * signal.
+ */
+static void contest(struct worker *worker, struct prng *prng, int zeroes)
+{
+	unsigned int count = 1 + prng_below(prng, PARTS / 2), first = prng_below(prng, PARTS - count);
+	char *part = contested + first * PAGE;
+	size_t length = count * PAGE;
+
+	switch (prng_below(prng, 16)) {
+	case 0:
+	case 1:
+		mmap(part, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		break;
+	case 2:
+	case 3:
+	case 4:
+		mprotect(part, length, PROT_READ);
+		break;
+	case 5:
+	case 6:
+	case 7:
+		mprotect(part, length, PROT_READ | PROT_WRITE);
+		break;
+	case 8:
+	case 9:
+		madvise(part, length, MADV_DONTNEED);
+		break;
+	case 10:
+		if (!mlock(part, length))
+			munlock(part, length);
+		break;
+	case 11:
+		if (read(zeroes, part, PAGE) < 0)
+			return;
+		break;
+	default:
+		mmap(contested, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		madvise(contested, HUGE, MADV_HUGEPAGE);
+		if (read(zeroes, contested + first * PAGE, PAGE) < 0)
+			return;
+	}
+	__sync_fetch_and_add(&worker->counters[CONTESTS], 1);
+}
+
+/* From and to the RAM disk without a page between: the parts themselves are pinned. Errors are expected. */
+static void direct(struct worker *worker, struct prng *prng, int disk)
+{
+	struct iovec parts[DIRECT_PAGES];
+	off_t place = DIRECT_START + (off_t)(worker->index * DIRECT_PAGES * DIRECT_SIZE);
+	unsigned int i;
+
+	for (i = 0; i < DIRECT_PAGES; i++) {
+		parts[i].iov_base = arena + prng_below(prng, huges * PARTS) * PAGE + DIRECT_PLACE;
+		parts[i].iov_len = DIRECT_SIZE;
+	}
+	if ((prng_below(prng, 2) ? preadv(disk, parts, DIRECT_PAGES, place) : pwritev(disk, parts, DIRECT_PAGES, place)) > 0)
+		worker->counters[DIRECTS]++;
+}
+
 /* Takes and drops references on tails of this process's huge pages, never touching them itself. */
 static void *holder(void *unused)
 {
+	int ends[2], disk = open(cache_device, O_RDWR | O_DIRECT), zeroes = open("/dev/zero", O_RDONLY);
+	int self = open("/proc/self/mem", O_RDONLY);
 	struct worker *worker = holder_worker;
 	static char sink[64 * PAGE];
 	struct prng prng;
-	int ends[2];
 
 	(void)unused;
 	if (pipe(ends))
@@ -107,6 +193,10 @@ static void *holder(void *unused)
 			syscall(SYS_futex, parts[i].iov_base, FUTEX_WAKE_SHARED, 1, NULL, NULL, 0);
 		}
 		worker->counters[FUTEXES] += 8;
+		if (disk >= 0)
+			direct(worker, &prng, disk);
+		if (self >= 0 && pread(self, sink, 64, (off_t)(uintptr_t)parts[0].iov_base) > 0)
+			__sync_fetch_and_add(&worker->counters[READS], 1);
 		count = vmsplice(ends[1], parts, 8, SPLICE_F_NONBLOCK);
 		if (count > 0)
 			worker->counters[SPLICED] += (uint64_t)count / PAGE;
@@ -114,6 +204,8 @@ static void *holder(void *unused)
 		if (prng_below(&prng, 4))
 			while (read(ends[0], sink, sizeof(sink)) > 0)
 				;
+		if (prng_below(&prng, 4) == 0)
+			contest(worker, &prng, zeroes);
 		/* Or the splitter waits for the mmap lock more than it splits. */
 		sleep_milliseconds(2);
 	}
@@ -182,6 +274,37 @@ static void fork_and_write(struct worker *worker, unsigned int first, unsigned i
 	worker_wait(child, 3000);
 }
 
+static void group_put(const struct worker *worker, const char *file, long long number)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), GROUP "/%u/%s", worker->index, file);
+	file_put_number(path, number);
+}
+
+/*
+ * Out to the RAM disk: at a limit for a moment, or by advice. Some parts only:
+ * the huge page is split before the first of them goes.
+ */
+static void swap_out(struct worker *worker, char *start)
+{
+	const char *limit = version == 1 ? "memory.limit_in_bytes" : "memory.high";
+	const char *usage = version == 1 ? "memory.usage_in_bytes" : "memory.current";
+	char path[64];
+
+	if (!have_swap)
+		return;
+	if (version == 0 || (have_pageout && prng_below(&worker->prng, 2))) {
+		if (have_pageout && !madvise(start, OUT_PAGES * PAGE, MADV_PAGEOUT))
+			worker->counters[SWAP_OUTS]++;
+		return;
+	}
+	snprintf(path, sizeof(path), GROUP "/%u/%s", worker->index, usage);
+	group_put(worker, limit, file_get_number(path, HUGE) - (long long)(OUT_PAGES * PAGE));
+	group_put(worker, limit, NO_LIMIT);
+	worker->counters[SWAP_OUTS]++;
+}
+
 static void discard(struct worker *worker, char *part, size_t length)
 {
 	madvise(part, length, MADV_DONTNEED);
@@ -190,7 +313,7 @@ static void discard(struct worker *worker, char *part, size_t length)
 
 static void splitter_round(struct worker *worker)
 {
-	unsigned int choice = worker_choose(worker, 12);
+	unsigned int choice = worker_choose(worker, 15);
 	unsigned int huge = prng_below(&worker->prng, huges);
 	unsigned int count = 1 + prng_below(&worker->prng, PARTS - 2);
 	unsigned int first = huge * PARTS + 1 + prng_below(&worker->prng, PARTS - 1 - count);
@@ -231,7 +354,7 @@ static void splitter_round(struct worker *worker)
 		break;
 	case 6:
 		if (!madvise(part, length, MADV_FREE)) /* 4.5 on */
-			worker->counters[FREES]++;
+			worker->counters[DISCARDS]++;
 		else
 			discard(worker, part, length);
 		empty = 1;
@@ -251,12 +374,20 @@ static void splitter_round(struct worker *worker)
 		fork_and_write(worker, 0, 1);
 		break;
 	case 10:
-		if (!madvise(part, length, prng_below(&worker->prng, 2) ? MADV_COLD : MADV_PAGEOUT)) { /* 5.4 on */
-			worker->counters[COLDS]++;
-		} else {
-			discard(worker, part, length);
-			empty = 1;
-		}
+	case 11:
+		/* From 5.4 on: to the end of the list only, where the shrinkers find it. */
+		if (choice == 10 || madvise(part, length, MADV_COLD))
+			swap_out(worker, arena + huge * HUGE);
+		break;
+	case 12:
+	case 13:
+		/* Something of a hole, which does not keep it from being collapsed. */
+		discard(worker, part, PAGE);
+		empty = 1;
+		if (!madvise(arena, huges * HUGE, MADV_COLLAPSE))
+			worker->counters[COLLAPSES]++;
+		else
+			sleep_milliseconds(60); /* for khugepaged to come by */
 		break;
 	default:
 		break; /* whole, for debugfs */
@@ -269,6 +400,8 @@ static void splitter_round(struct worker *worker)
 	if (prng_below(&worker->prng, 16) == 0)
 		sleep_milliseconds(40); /* lets khugepaged collapse what is left */
 out:
+	if (holder_on)
+		contest(worker, &worker->prng, contest_zeroes);
 	holder_on = 0;
 	munmap(arena, huges * HUGE);
 	/* munmap leaves a hole that the second thread must not map: keep the addresses reserved. */
@@ -288,7 +421,7 @@ static void read_remote(struct worker *worker, pid_t pid)
 	}
 #ifdef SYS_process_vm_readv
 	if (syscall(SYS_process_vm_readv, pid, &here, 1, there, 16, 0) > 0) /* 3.2 on */
-		worker->counters[READS]++;
+		__sync_fetch_and_add(&worker->counters[READS], 1);
 #else
 	(void)here;
 #endif
@@ -323,8 +456,8 @@ static void churn_cache(struct worker *worker)
 	if (file < 0)
 		return;
 	for (i = 0; i < CACHE_PAGES; i += 16)
-		if (pwrite(file, block, sizeof(block), (off_t)(i * PAGE)) > 0)
-			worker->counters[CACHED] += 16;
+		if (pwrite(file, block, sizeof(block), (off_t)(i * PAGE)) < 0)
+			break;
 	for (i = 0; i < CACHE_PAGES; i++)
 		if (pread(file, block, 64, (off_t)((start + i * 37) % CACHE_PAGES * PAGE)) < 0)
 			break;
@@ -375,6 +508,10 @@ static void begin(struct worker *worker)
 
 	if (worker->index % 2)
 		return;
+	/* A limit of its own to be pushed against; charges of huge pages are split with them. */
+	if (version)
+		group_put(worker, version == 1 ? "tasks" : "cgroup.procs", getpid());
+	contest_zeroes = open("/dev/zero", O_RDONLY);
 	holder_worker = worker;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 65536);
@@ -399,6 +536,32 @@ static char *arena_reserve(void)
 	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
 }
 
+static void groups_make(void)
+{
+	unsigned int i;
+	struct stat found;
+	char path[64];
+
+	if (!stat(ROOT "/memory.usage_in_bytes", &found))
+		version = 1;
+	else if (!stat(ROOT "/cgroup.controllers", &found))
+		version = 2;
+	else
+		return;
+	if (version == 2)
+		file_put(ROOT "/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0700);
+	if (version == 2)
+		file_put(GROUP "/cgroup.subtree_control", "+memory");
+	for (i = 0; i < crew.workers; i += 2) {
+		snprintf(path, sizeof(path), GROUP "/%u", i);
+		mkdir(path, 0700);
+	}
+	snprintf(path, sizeof(path), GROUP "/0/%s", version == 1 ? "memory.limit_in_bytes" : "memory.high");
+	if (stat(path, &found))
+		version = 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct stat found;
@@ -413,6 +576,7 @@ int main(int argc, char **argv)
 	nodes[1] = list[node_count > 1];
 	arena = arena_reserve();
 	second_arena = arena_reserve();
+	contested = arena_reserve();
 	crew.name = "thpsplit";
 	crew.settings = &settings;
 	crew.counters = counter_names;
@@ -422,6 +586,12 @@ int main(int argc, char **argv)
 	/* Copies after fork and mremap: up to twice the arena in each splitter. */
 	huges = (settings.memory_mib / 2 - 8) / (2 * ((crew.workers + 1) / 2));
 	huges = huges < 1 ? 1 : huges > HUGES_MAX ? HUGES_MAX : huges;
+	groups_make();
+	ramdisk_path(swap_device, settings.ram + 1);
+	have_swap = swaparea_make(swap_device, SWAP_KIB) > 0 && !swaparea_on(swap_device);
+	have_pageout = !madvise(arena, 0, MADV_PAGEOUT);
+	report_line("# note thpsplit huge_pages=%u swap=%d cgroup_version=%d pageout=%d debugfs=%d nodes=%d", huges, have_swap,
+		    version, have_pageout, !stat(DEBUG_SPLIT, &found), node_count);
 	/* The zero page, once written to, becomes small pages, and the disturbers read before the splitters write. */
 	file_put(THP "use_zero_page", "0");
 	file_put("/proc/sys/vm/drop_caches", "4"); /* no line in the log for each shrink; 3.15 on */
