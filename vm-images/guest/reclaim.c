@@ -56,6 +56,7 @@
 #define BALLAST_MS 5000
 #define FILE_SALT 0x10000 /* beyond all workers' own */
 #define CHUNK 16 /* pages of one read or write */
+#define EXT2_KIB 16385
 #define FOLDER "/tmp/ext2"
 #define BLOCK_FLUSH _IO(0x12, 97) /* BLKFLSBUF of linux/fs.h */
 #ifndef MADV_PAGEOUT
@@ -441,17 +442,23 @@ int main(int argc, char **argv)
 	int mounted;
 
 	settings_read(&settings, argc, argv);
-	/* A sixth of it is the room; all together take twice that: files, shared memory and own pages, a third each. */
-	room_kib = settings.memory_mib * 1024L / 6;
+	/*
+	 * A tenth of it is the room, so that it is filled at once however slow the
+	 * guest; all together take twice that: files, shared memory and own pages, a
+	 * third each.
+	 */
+	room_kib = settings.memory_mib * 1024L / 10;
 	file_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3 / (FILES / 2));
 	crew.workers = settings.threads < 2 ? 2 : settings.threads;
 	own_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;
+	if (file_pages < 2 * RUN)
+		file_pages = 2 * RUN;
 	ramdisk_path(swap_device, settings.ram);
 	ramdisk_path(file_device, settings.ram + 1);
 	ramdisk_path(spare_device, settings.ram + 2);
-	swap_kib = swaparea_make(swap_device, room_kib * 3 / 2);
+	swap_kib = swaparea_make(swap_device, 2 * room_kib);
 	if (swap_kib > 0) {
 		swaparea_fill(swap_device, swap_kib);
 		if (swaparea_on(swap_device))
@@ -462,7 +469,7 @@ int main(int argc, char **argv)
 	 * Never full, though files that are unlinked stay open: 2.5.31 calls BUG()
 	 * where writepage finds no space.
 	 */
-	mounted = extfs_mount(file_device, 4 * room_kib, FOLDER);
+	mounted = extfs_mount(file_device, EXT2_KIB, FOLDER);
 	have_ext2 = !mounted;
 	file_put("/proc/sys/vm/drop_caches", "4"); /* no line in the log for each time; 3.15 on */
 	file_put("/proc/sys/vm/swappiness", "100");
