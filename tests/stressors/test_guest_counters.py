@@ -16,7 +16,7 @@ COMMON = {"died", "killed", "stuck", "corruptions", "order"}
 
 
 def programs() -> list[str]:
-    (listed,) = re.findall(r"^STRESSORS = \\\n((?:\t.*\n)+)", (GUEST / "Makefile").read_text(), re.M)
+    listed: str = re.findall(r"^STRESSORS = \\\n((?:\t.*\n)+)", (GUEST / "Makefile").read_text(), re.M)[0]
     return listed.replace("\\", " ").split()
 
 

@@ -479,6 +479,8 @@ int main(int argc, char **argv)
 	have_pageout = pageout_works();
 	if (each > (scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX))
 		each = scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX;
+	if (settings.swap_mib)
+		each = settings.swap_mib * 1024L;
 	for (i = 0; i < AREAS; i++) {
 		long kib;
 		int result;
