@@ -422,6 +422,7 @@ static void work(struct worker *worker)
 
 	if (worker->index == 0) {
 		ballast_keep();
+		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 4));
 		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
 	}
 	if (choice < 12)

@@ -407,6 +407,7 @@ static void work(struct worker *worker)
 {
 	if (worker->index == 0) {
 		ballast_keep();
+		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 4));
 		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
 	}
 	if (is_walker(worker))
@@ -427,22 +428,22 @@ static char *reserve(size_t size)
 int main(int argc, char **argv)
 {
 	char device[RAMDISK_PATH];
-	long room_kib, swap_kib;
+	long own_kib, swap_kib;
 	const char *path;
 	int list[64], status;
 
 	settings_read(&settings, argc, argv);
-	/* The growers' own pages fill the room; what their trees copy goes to swap. */
-	room_kib = settings.memory_mib * 1024L / 6;
+	/* The growers' own pages take twice the room; what their trees copy comes to that. */
+	own_kib = settings.memory_mib * 1024L / 6;
 	crew.workers = settings.threads < 2 ? 2 : settings.threads;
-	own_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE) / crew.workers;
+	own_pages = (unsigned int)((unsigned long)own_kib * 1024 / PAGE) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;
 	if (own_pages > OWN_PAGES_MAX)
 		own_pages = OWN_PAGES_MAX;
 	file_pages = own_pages / 2 < FILE_PAGES_MAX ? own_pages / 2 : FILE_PAGES_MAX;
 	ramdisk_path(device, settings.ram);
-	swap_kib = swaparea_make(device, 3 * room_kib);
+	swap_kib = swaparea_make(device, 3 * own_kib);
 	if (swap_kib > 0) {
 		swaparea_fill(device, swap_kib);
 		status = swaparea_on(device);
@@ -472,8 +473,8 @@ int main(int argc, char **argv)
 	file_put("/sys/kernel/mm/ksm/pages_to_scan", "200");
 	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "20");
 	file_put("/sys/kernel/mm/ksm/run", "1");
-	ballast_prepare(room_kib);
-	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", room_kib, swap_kib,
+	ballast_prepare(own_kib / 2);
+	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", own_kib / 2, swap_kib,
 		    own_pages, file_pages, node_count);
 	crew.name = "rmap";
 	crew.settings = &settings;
