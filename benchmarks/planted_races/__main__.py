@@ -42,7 +42,12 @@ class Found:
 def found_by(stressor: str, cells: list[CellRow]) -> Found:
     """The rate of the cells with a stressor."""
     mine = [cell for cell in cells if cell.stressor == stressor and cell.result is not None]
-    counted = [cell.result for cell in mine if cell.result is not None and cell.result.counts]
+    # A kernel that dies before user space has met no stressor.
+    counted = [
+        cell.result
+        for cell in mine
+        if cell.result is not None and cell.result.counts and cell.result.user_space is not None
+    ]
     hits = [result for result in counted if result.outcome is not Outcome.PASS]
     titles = Counter(title for hit in hits for title in {finding.title for finding in hit.findings})
     seconds = [round(hit.seconds - (hit.user_space or 0.0), 1) for hit in hits]
