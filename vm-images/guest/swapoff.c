@@ -165,13 +165,16 @@ static void area_off(struct worker *worker, unsigned int area)
 	struct itimerval span = { { 1, 0 }, { SWAPOFF_SECONDS, 0 } }, none = { { 0, 0 }, { 0, 0 } };
 	long out = swaparea_used_kib(devices[area]);
 	double start = clock_seconds();
-	uint64_t spent;
+	uint64_t spent = 0;
+	double end;
 	int result;
 
 	setitimer(ITIMER_REAL, &span, NULL);
 	result = swaparea_off(devices[area]);
 	setitimer(ITIMER_REAL, &none, NULL);
-	spent = (uint64_t)((clock_seconds() - start) * 1000);
+	end = clock_seconds();
+	if (end > start) /* not always before 2.5.63 */
+		spent = (uint64_t)((end - start) * 1000);
 	worker->counters[SWAPOFF_MS] += spent;
 	if (spent > worker->counters[SLOWEST_MS])
 		worker->counters[SLOWEST_MS] = spent;
@@ -476,6 +479,8 @@ int main(int argc, char **argv)
 	have_pageout = pageout_works();
 	if (each > (scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX))
 		each = scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX;
+	if (settings.swap_mib)
+		each = settings.swap_mib * 1024L;
 	for (i = 0; i < AREAS; i++) {
 		long kib;
 		int result;
