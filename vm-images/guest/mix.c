@@ -16,6 +16,7 @@
  * Kernel functions that must run: those of its parts.
  */
 #define _GNU_SOURCE
+#include "ballast.h"
 #include "crew.h"
 #include "report.h"
 #include "swaparea.h"
@@ -43,6 +44,9 @@
 #define PHASE_SECONDS_MIN 3 /* less, and a part does little but start */
 #define PHASE_SECONDS_MAX 5
 #define FILLERS_MAX 2	    /* of those that hold memory: what all want must still fit into their swap areas */
+#define ROOM_KIB (96 * 1024L) /* left to all parts by this program's own ballast: theirs are there sooner then */
+#define ROOM_GROUPS_KIB (192 * 1024L)
+#define BALLAST_MS 6000
 #define FILL_SECONDS 8	    /* more, where all memory has to be filled first */
 #define PART_MEMORY_MIB 48  /* at most, so that swap areas are full and limits met within a phase */
 #define LATE_SECONDS 20	    /* a part ends its own workers in up to 16 s */
@@ -411,8 +415,8 @@ static unsigned int phase_wait(double until, double *told, double begun)
 		sleep_milliseconds(10);
 		if (clock_seconds() >= *told + 1) {
 			*told = clock_seconds();
-			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u", *told - begun,
-				    phases, started, finished, alive);
+			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u ballast_mib=%ld",
+				    *told - begun, phases, started, finished, alive, ballast_held_kib() / 1024);
 		}
 	} while (clock_seconds() < until);
 	return alive;
@@ -504,6 +508,9 @@ int main(int argc, char **argv)
 	if (file_put("/proc/self/oom_score_adj", "-1000"))
 		file_put("/proc/self/oom_adj", "-17");
 	begun = told = clock_seconds();
+	ballast_prepare(have_groups ? ROOM_GROUPS_KIB : ROOM_KIB);
+	ballast_keep();
+	ballast_wait(BALLAST_MS);
 	for (;;) {
 		unsigned int seconds = PHASE_SECONDS_MIN + choose(PHASE_SECONDS_MAX - PHASE_SECONDS_MIN + 1);
 		double remaining = begun + settings.seconds - clock_seconds();
