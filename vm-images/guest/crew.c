@@ -99,7 +99,7 @@ unsigned int worker_choose(struct worker *worker, unsigned int limit)
 
 int crew_over(void)
 {
-	return board->stop;
+	return board && board->stop;
 }
 
 void worker_corrupt(struct worker *worker, const char *where, const void *address, uint64_t expected, uint64_t found)
