@@ -43,11 +43,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,11 +58,11 @@
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
 #define PARTS (HUGE / PAGE)
-#define MERGED_PAGES 64
+#define MERGED_PAGES 160
 #define ANCHORS 32  /* the first of them, which keep each content known to KSM: two of each */
 #define CONTENTS 4  /* of one page, which takes them in turn */
 #define GROUPS 4    /* of pages with the same contents */
-#define BURST_MILLISECONDS 20
+#define BURST_MILLISECONDS 100
 #define AWAY_PAGES 64
 #define PAGES (2 * PARTS + MERGED_PAGES + AWAY_PAGES)
 #define SWAP_KIB 12288
@@ -205,17 +208,17 @@ static void page_write(struct worker *worker, unsigned int number)
 /*
  * Pages that are written all the time while KSM compares and merges them: what
  * it wrote is always like an anchor, which has long been merged, so that KSM
- * takes it at once.
+ * takes it at once. Many, as KSM waits for all CPUs before it begins again.
  */
 static void merged_burst(struct worker *worker)
 {
 	double end = clock_seconds() + BURST_MILLISECONDS / 1000.0;
-	unsigned int first = MERGEABLE + ANCHORS + prng_below(&worker->prng, MERGED_PAGES - ANCHORS - 8), i;
+	unsigned int number;
 
 	while (clock_seconds() < end && !crew_over())
-		for (i = 0; i < 512; i++) {
-			look_here(worker, "merged pages", first + i % 8);
-			page_write(worker, first + i % 8);
+		for (number = MERGEABLE + ANCHORS; number < AWAY; number++) {
+			look_here(worker, "merged pages", number);
+			page_write(worker, number);
 		}
 }
 
@@ -445,7 +448,7 @@ static void move_here(struct worker *worker, unsigned int first, unsigned int co
 
 static void owner_round(struct worker *worker)
 {
-	unsigned int choice = worker_choose(worker, 19);
+	unsigned int choice = worker_choose(worker, 20);
 	unsigned int count = 1 + prng_below(&worker->prng, 128);
 	unsigned int first = prng_below(&worker->prng, 2 * PARTS - count), i;
 	unsigned int own = first % (PARTS - count); /* the same in the owner's own */
@@ -692,6 +695,22 @@ static char *reserve(size_t size)
 	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
 }
 
+/* Before 5.19 the driver made no nodes for its devices: "240 HMM_DMIRROR" in /proc/devices is all it says. */
+static void mirrors_make(void)
+{
+	char text[2048], path[32], *line;
+	unsigned int i;
+
+	if (file_get("/proc/devices", text, sizeof(text)) <= 0 || !(line = strstr(text, " HMM_DMIRROR")))
+		return;
+	while (line > text && line[-1] != '\n')
+		line--;
+	for (i = 0; i < MIRRORS; i++) {
+		snprintf(path, sizeof(path), MIRROR_PATH, i);
+		mknod(path, S_IFCHR | 0600, makedev((unsigned int)strtoul(line, NULL, 10), i));
+	}
+}
+
 /* Which ioctl is the snapshot: it is the one that gives states, not data, of pages. */
 static void mirrors_probe(void)
 {
@@ -699,6 +718,7 @@ static void mirrors_probe(void)
 	char *page = page_at(0);
 	char state[8];
 
+	mirrors_make();
 	mirror = mirror_open(0);
 	if (mirror < 0)
 		return;
@@ -754,8 +774,8 @@ int main(int argc, char **argv)
 		stressor_skip("no shared memory: errno=%d", errno);
 	report_line("# note notifier mirrors=%d snapshot_ioctl=%u process_vm=%d pageout=%d swap=%d", mirrors,
 		    snapshot_number, have_vm, have_pageout, swap);
-	file_put("/sys/kernel/mm/ksm/pages_to_scan", "200");
-	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "20");
+	file_put("/sys/kernel/mm/ksm/pages_to_scan", "100");
+	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "1");
 	file_put("/sys/kernel/mm/ksm/run", "1");
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");
