@@ -22,8 +22,8 @@ from harness.model.finding import CONSOLE
 from harness.model.guest import GuestEnd, GuestLimits, GuestResult
 from harness.model.series import Series
 from harness.runs.cell_run import SILENCE_SECONDS
-from harness.runs.disk_guests import disk_image, login_key
-from harness.runs.guest_making import chosen_accelerator, guest_spec, root_image
+from harness.runs.disk_guests import disk_guest_spec, disk_image, login_key
+from harness.runs.guest_making import chosen_accelerator, root_image
 from harness.runs.image_checks import check_image_fits, command_stressor
 from harness.runs.kernel_making import make_kernel
 from harness.runs.preparation import PreparedTree, build_request, prepare_tree, series_trees
@@ -78,7 +78,7 @@ def shell_guest(workshop: Workshop, target: str, request: RunRequest) -> ShellGu
     accelerator, why = chosen_accelerator(workshop, request.accelerator, prepared.era, kernel, root[0])
     if why:
         workshop.notice(f"accelerator {why}")
-    spec = guest_spec(prepared.era, command_stressor(recipe.name, "sh"), request)
+    spec = disk_guest_spec(prepared.era, command_stressor(recipe.name, "sh"), request)
     boot = Boot(
         workshop.settings.qemu, kernel.image, None, spec, accelerator, disk_boot_words(prepared.era, spec),
         kernel.vmlinux, image.path,

@@ -19,6 +19,8 @@
 #define STOP_SECONDS 8
 #define KILL_SECONDS 8
 #define CORRUPTIONS_SHOWN 5
+#define COUNTER_LENGTH 44 /* of " NAME=NUMBER", at most */
+#define END_LENGTH 112	  /* of all that follows the counters in a digest */
 #define TOTALS_MAX 110 /* bytes of what the digest says of all workers */
 
 /* What the supervisor and its workers share. */
@@ -187,7 +189,16 @@ static struct worker *worker_of(struct crew *crew, pid_t pid)
 	return NULL;
 }
 
-static void counters_append(struct crew *crew, char *line)
+/* Prints a line into which so much does not fit any more, and begins another (NULL: what does not fit is left out). */
+static void line_break(char *line, const char *again, size_t length)
+{
+	if (!again || strlen(line) + length <= REPORT_LINE_MAX)
+		return;
+	report_line("%s", line);
+	strcpy(line, again);
+}
+
+static void counters_append(struct crew *crew, char *line, const char *again)
 {
 	unsigned int i, k;
 
@@ -196,6 +207,7 @@ static void counters_append(struct crew *crew, char *line)
 
 		for (i = 0; i < crew->workers; i++)
 			sum += crew->roll[i].counters[k];
+		line_break(line, again, COUNTER_LENGTH);
 		report_append(line, " %s=%llu", crew->counters[k], (unsigned long long)sum);
 	}
 }
@@ -241,7 +253,7 @@ static unsigned int reap(struct crew *crew, unsigned int *died, unsigned int *si
 int crew_run(struct crew *crew)
 {
 	unsigned int i, died = 0, killed = 0, ignored = 0, stuck, ticks = 0;
-	char line[REPORT_LINE_MAX + 1];
+	char line[REPORT_LINE_MAX + 1], digest[64];
 	double start, now, tick;
 
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -266,7 +278,7 @@ int crew_run(struct crew *crew)
 			tick = now;
 			ticks++;
 			snprintf(line, sizeof(line), "# progress %s seconds=%.0f", crew->name, now - start);
-			counters_append(crew, line);
+			counters_append(crew, line, NULL);
 			report_line("%s", line);
 		}
 		sleep_milliseconds(50);
@@ -280,8 +292,11 @@ int crew_run(struct crew *crew)
 		sleep_milliseconds(20);
 	if (stuck)
 		report_line("# error %u workers did not end when killed", stuck);
-	snprintf(line, sizeof(line), "# digest %s", crew->name);
-	counters_append(crew, line);
+	/* Nothing of it may be left out: what does not fit stands in a second line. */
+	snprintf(digest, sizeof(digest), "# digest %s", crew->name);
+	strcpy(line, digest);
+	counters_append(crew, line, digest);
+	line_break(line, digest, END_LENGTH);
 	/* A part that does not fit is left out, and these must not be: a second line of the same name. */
 	if (strlen(line) > REPORT_LINE_MAX - TOTALS_MAX) {
 		report_line("%s", line);

@@ -99,13 +99,17 @@ static void request_read(struct request *request)
 
 static void mount_all(int cgroup)
 {
+	int quick;
+
 	mount("none", "/sys", "sysfs", 0, NULL);
 	mount("none", "/dev", "devtmpfs", 0, NULL); /* else the image's own nodes */
 	mount("none", "/tmp", "tmpfs", 0, NULL);
 	mount("none", "/debug", "debugfs", 0, NULL);
-	if (cgroup == 2 || mount("none", "/cgroup", "cgroup", 0, "memory"))
+	/* 6.0 on: a task that is moved to another group waits for no RCU grace period. */
+	quick = file_contains("/sys/kernel/cgroup/features", "favordynmods");
+	if (cgroup == 2 || mount("none", "/cgroup", "cgroup", 0, quick ? "memory,favordynmods" : "memory"))
 		if (cgroup != 1)
-			mount("none", "/cgroup", "cgroup2", 0, NULL);
+			mount("none", "/cgroup", "cgroup2", 0, quick ? "favordynmods" : NULL);
 }
 
 /* Huge pages wherever they fit, and a khugepaged that comes back at once. */

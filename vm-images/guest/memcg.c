@@ -43,7 +43,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,10 +54,11 @@
 #define SHARED_FILE "/tmp/memcg"
 #define SHARED_PAGES 64
 #define CACHE_KIB 1024	   /* of each worker, on the RAM disk */
-#define SMALL_KIB 1024	   /* limit: the smaller, the more often a charge meets it */
+#define SMALL_KIB 768	   /* limit: the smaller, the more often a charge meets it */
 #define LARGE_KIB 3072	   /* limit of every fourth worker: a huge page fits */
 #define ARENA (2 * HUGE)   /* where an inmate has its anonymous memory */
-#define BATCH 64	   /* pages of one move_pages() */
+#define KEPT 32		   /* pages behind the arena that an inmate has all its life */
+#define BATCH (2 * KEPT)   /* pages of one move_pages(): those, and as many of the arena */
 #define USAGE_MOST (1LL << 40) /* no guest is so large: a count below zero */
 #define TOUCH "--touch"	   /* this program as its own child: touches memory and ends */
 
@@ -133,27 +133,46 @@ static void group_make(const struct worker *worker, unsigned int group)
 	group_path(path, sizeof(path), worker, group, NULL);
 	if (mkdir(path, 0700))
 		return;
-	if (group != COMMON)
+	if (version == 1)
 		failures[group] = 0;
 	limit_put(worker, group, group_limit(worker, group));
 	if (version == 1) {
-		group_put(worker, group, "memory.move_charge_at_immigrate", NULL, 3); /* anonymous and file pages */
+		/* Anonymous and file pages; to the common group a task moves without its charges. */
+		group_put(worker, group, "memory.move_charge_at_immigrate", NULL, group == COMMON ? 0 : 3);
 		group_put(worker, group, "memory.swappiness", NULL, 100);
 	}
 }
 
-/* Counts how often a charge met the limit since the last look, and looks at the usage. */
-static long long group_read(struct worker *worker, unsigned int group)
+/*
+ * How often a charge met the limit since the last look. In version 1 each group
+ * counts for itself; in version 2 the one above also counts for those removed.
+ */
+static void failures_count(struct worker *worker, unsigned int group)
 {
-	long long now, usage;
+	long long now;
 	char path[128];
 
-	group_path(path, sizeof(path), worker, group, version == 1 ? "memory.failcnt" : "memory.events");
-	now = version == 1 ? file_get_number(path, 0) : file_get_field(path, "max", 0);
-	if (group != COMMON && now > failures[group]) {
-		worker->counters[CHARGE_FAILURES] += (uint64_t)(now - failures[group]);
-		failures[group] = now;
+	if (version == 1) {
+		group_path(path, sizeof(path), worker, group, "memory.failcnt");
+		now = file_get_number(path, 0);
+	} else {
+		group = FIRST;
+		now = file_get_field(BASE "/memory.events", "max", 0);
 	}
+	/* Worker 0 counts what is everybody's. */
+	if ((version == 2 || group == COMMON) && worker->index)
+		return;
+	if (now > failures[group])
+		worker->counters[CHARGE_FAILURES] += (uint64_t)(now - failures[group]);
+	failures[group] = now;
+}
+
+static long long group_read(struct worker *worker, unsigned int group)
+{
+	char path[128];
+	long long usage;
+
+	failures_count(worker, group);
 	group_path(path, sizeof(path), worker, group, version == 1 ? "memory.usage_in_bytes" : "memory.current");
 	usage = file_get_number(path, -1);
 	if (usage > USAGE_MOST || usage < -1)
@@ -338,13 +357,19 @@ static void inmate_run(struct worker *worker)
 	size_t limit = (size_t)limit_kib(worker) * 1024;
 	/* Without swap, anonymous memory above the limit only calls the out-of-memory killer. */
 	size_t most = have_swap ? limit + limit / 4 : limit / 2;
+	char *kept = arena + ARENA;
 	struct prng prng;
 	unsigned int turn;
 
 	prng_start(&prng, settings.seed, worker->index + 256 + ((uint64_t)lives << 32));
+	if (mmap(kept, KEPT * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		_exit(0);
 	for (turn = 0; !crew_over() && !worker->targets[INMATE_LEAVES]; turn += 2) {
 		size_t size = (most / 4 + prng_below(&prng, (unsigned int)(3 * most / 4))) & ~(PAGE - 1);
 
+		if (turn)
+			verify(worker, kept, KEPT * PAGE, turn - 2, 0);
+		stamp(worker, kept, KEPT * PAGE, turn);
 		switch (prng_below(&prng, 10)) {
 		case 0:
 		case 1:
@@ -426,8 +451,10 @@ static void inmate_end(struct worker *worker, int by_force)
 		group_make(worker, inside);
 }
 
+enum { LEFT_THERE, LEFT_EMPTIED, LEFT_REMOVED };
+
 /* To another group, with what is charged to it; the group just left has no task, but page cache. */
-static void inmate_move(struct worker *worker, int remove)
+static void inmate_move(struct worker *worker, int what)
 {
 	unsigned int left = inside, goal = (inside + 1 + prng_below(&worker->prng, GROUPS - 1)) % GROUPS;
 
@@ -438,9 +465,9 @@ static void inmate_move(struct worker *worker, int remove)
 	}
 	worker->counters[MOVES]++;
 	inside = goal;
-	if (remove == 1)
+	if (what == LEFT_EMPTIED)
 		group_empty(worker, left);
-	if (remove && !group_remove(worker, left))
+	if (what != LEFT_THERE && !group_remove(worker, left))
 		group_make(worker, left);
 }
 
@@ -456,7 +483,7 @@ static void inmate_migrate(struct worker *worker)
 		return;
 	}
 	for (i = 0; i < BATCH; i++)
-		pages[i] = arena + (first + i) * PAGE;
+		pages[i] = i < KEPT ? arena + ARENA + i * PAGE : arena + (first + i) * PAGE;
 	if (numa_move_pages(inmate, BATCH, pages, NULL, status) < 0)
 		return;
 	for (i = 0; i < BATCH; i++) {
@@ -512,39 +539,32 @@ static void work(struct worker *worker)
 	case 1:
 	case 2:
 	case 3:
-		inmate_move(worker, 2);
+		inmate_move(worker, choice < 2 ? LEFT_REMOVED : choice == 2 ? LEFT_EMPTIED : LEFT_THERE);
 		break;
 	case 4:
-		inmate_move(worker, 1);
+		group_empty(worker, inside);
 		break;
 	case 5:
-		inmate_move(worker, 0);
+		group_remove(worker, inside); /* busy: its task is there */
+		group_make(worker, inside);
 		break;
 	case 6:
 	case 7:
+		inmate_end(worker, choice == 6);
+		break;
 	case 8:
 	case 9:
-		inmate_migrate(worker);
-		break;
-	case 10:
 		/* Below what is charged: refused, or reclaimed until it fits. */
 		if (!limit_put(worker, inside, limit * (2 + (long)prng_below(&worker->prng, 2)) / 4))
 			worker->counters[LIMITS]++;
 		sleep_milliseconds(prng_below(&worker->prng, 10));
 		limit_put(worker, inside, limit);
 		break;
-	case 11:
+	case 10:
 		swap_limit(worker);
 		break;
-	case 12:
-		group_empty(worker, inside);
-		break;
-	case 13:
-		group_remove(worker, inside); /* busy: its task is there */
-		group_make(worker, inside);
-		break;
 	default:
-		inmate_end(worker, choice == 14);
+		inmate_migrate(worker);
 	}
 	/* Time to charge something, or moving and killing is all that there is. */
 	sleep_milliseconds(1 + prng_below(&worker->prng, 6));
@@ -575,6 +595,25 @@ static void base_make(void)
 	result = file_put_number(BASE "/memory.limit_in_bytes", limit);
 	if (result)
 		stressor_skip("a memory cgroup takes no limit: errno=%d", -result);
+}
+
+/*
+ * Before 2.6.29 emptying a group by force waits, for ever and deaf to signals,
+ * for pages that are charged and in no LRU list yet: they are in some CPU's
+ * pagevec until that CPU adds more. Calls that drain all of them go on to the end.
+ */
+static void drain_pagevecs(void)
+{
+	int here = nodes[0], status;
+	void *page = arena + ARENA;
+
+	if (worker_fork())
+		return;
+	mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	for (;;) {
+		numa_move_pages(0, 1, &page, &here, &status);
+		sleep_milliseconds(300);
+	}
 }
 
 /* After exec: charges of a fresh address space, in the group of the one before. */
@@ -611,9 +650,9 @@ int main(int argc, char **argv)
 	crew.workers = settings.threads;
 	crew.begin = begin;
 	crew.work = work;
-	arena = mmap(NULL, ARENA + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	arena = mmap(NULL, ARENA + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (arena == MAP_FAILED)
-		stressor_skip("cannot reserve %lu KiB of addresses: errno=%d", (ARENA + HUGE) / 1024, errno);
+		stressor_skip("cannot reserve %lu KiB of addresses: errno=%d", (ARENA + 2 * HUGE) / 1024, errno);
 	arena = (char *)(((uintptr_t)arena + HUGE - 1) & ~(HUGE - 1));
 	ramdisk_path(cache_device, settings.ram);
 	ramdisk_path(swap_device, settings.ram + 1);
@@ -623,9 +662,9 @@ int main(int argc, char **argv)
 	have_swap = swaparea_make(swap_device, (long)settings.memory_mib * 1024 / 4) >=
 			    (long)crew.workers * SMALL_KIB && !swaparea_on(swap_device);
 	have_cache = swaparea_make(cache_device, (long)crew.workers * CACHE_KIB) > 0; /* its content does not matter */
-	/* 6.0 on: a task that is moved waits for no RCU grace period first. */
-	mount(NULL, ROOT, NULL, MS_REMOUNT, version == 1 ? "memory,favordynmods" : "favordynmods");
 	report_line("# note memcg cgroup_version=%d limits_kib=%d,%d swap=%d droppable_cache=%d nodes=%d", version, SMALL_KIB,
 		    LARGE_KIB, have_swap, have_cache, node_count);
+	if (version == 1 && stat(BASE "/memory.use_hierarchy", &found)) /* came with 2.6.29 */
+		drain_pagevecs();
 	return crew_run(&crew);
 }

@@ -42,6 +42,7 @@
 #define AT_ONCE_MAX 4
 #define PHASE_SECONDS_MIN 3 /* less, and a part does little but start */
 #define PHASE_SECONDS_MAX 5
+#define FILLERS_MAX 2	    /* of those that hold memory: what all want must still fit into their swap areas */
 #define FILL_SECONDS 8	    /* more, where nothing but filling all memory pushes anything out */
 #define PART_MEMORY_MIB 48  /* at most, so that swap areas are full and limits met within a phase */
 #define LATE_SECONDS 20	    /* a part ends its own workers in up to 16 s */
@@ -58,7 +59,7 @@
  */
 enum {
 	NEVER = 1, /* not started at all */
-	FILLS = 2, /* fills memory until something is pushed out: two of them kill each other */
+	FILLS = 2, /* holds memory until something is pushed out: of the others, too */
 };
 
 static const struct rule {
@@ -69,13 +70,13 @@ static const struct rule {
 } rules[] = {
 	{ "mix", NEVER, 0, "that is this program" },
 	{ "hwpoison", NEVER, 0, "page frames that it takes away are gone for all that follow" },
-	{ "migration", 0, 0, "has memory and files of its own" },
-	{ "notifier", 0, 0, "has memory of its own" },
+	{ "migration", 0, 1, "moves the page cache of a RAM disk" },
+	{ "notifier", 0, 1, "swaps to a RAM disk" },
 	{ "memcg", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "thpsplit", 0, 2, "swaps to one RAM disk, caches another" },
-	{ "rmap", 0, 2, "swaps to RAM disks" },
-	{ "reclaim", FILLS, 3, "swaps to one RAM disk, mounts another, leaves no memory free" },
-	{ "swapoff", FILLS, 2, "switches RAM disks off and on, leaves no memory free where there are no groups" },
+	{ "rmap", FILLS, 1, "swaps to one RAM disk, leaves little memory free" },
+	{ "reclaim", FILLS, 3, "swaps to one RAM disk, mounts another, leaves little memory free" },
+	{ "swapoff", FILLS, 2, "switches RAM disks off and on, leaves little memory free where there are no groups" },
 	{ NULL, FILLS, 3, "not known here" },
 };
 
@@ -208,14 +209,16 @@ static int disks_free(unsigned int count)
 /* Whether a part can run beside those that were chosen before. */
 static int fits(const struct part *part)
 {
-	unsigned int i;
+	unsigned int i, fillers = part->rule->takes & FILLS ? 1 : 0;
 
 	if (part->rule->disks && disks_free(part->rule->disks) < 0)
 		return 0;
 	for (i = 0; i < run_count; i++)
-		if (runs[i].part == part || (runs[i].part->rule->takes & part->rule->takes & FILLS))
+		if (runs[i].part == part)
 			return 0;
-	return 1;
+		else if (runs[i].part->rule->takes & part->rule->takes & FILLS)
+			fillers++;
+	return fillers <= FILLERS_MAX;
 }
 
 /* Draws the parts of a phase; those that do not fit beside the others stay for the next. */

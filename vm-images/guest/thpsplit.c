@@ -13,7 +13,7 @@
  * A second thread in each splitter takes references on the tails all the time:
  * it reads and writes a RAM disk around the page cache (O_DIRECT), gifts parts
  * to a pipe (vmsplice), looks shared futexes up in them and reads them through
- * /proc/self/mem. Both threads map, unmap, protect, lock and discard parts of
+ * /proc/.../mem. Both threads map, unmap, protect, lock and discard parts of
  * one more huge page, at the same time. Odd workers are disturbers: they pin the
  * splitters' pages from outside (process_vm_readv, move_pages), fill, read and
  * drop page cache, so that lockless look-ups meet page frames that have just
@@ -39,6 +39,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -92,13 +93,27 @@ static int version;		/* of the cgroup interface; 0: none that can be used */
 static int have_swap, have_pageout;
 static char swap_device[RAMDISK_PATH];
 static int nodes[2], node_count;
-static volatile int holder_on;	/* this process's second thread may take references */
+enum { RESTS, BESIDE, ELSEWHERE };
+static volatile int holder_on;	/* this process's second thread may take references, on the same CPU or any other */
 static struct worker *holder_worker;
 static int contest_zeroes;	/* /dev/zero */
 
 static uint64_t stamp_of(unsigned int number)
 {
 	return (number + 1) * 0x9e3779b97f4a7c15ULL ^ settings.seed;
+}
+
+/* Binds this thread to a CPU, counted round; -1: to none. */
+static void run_on(int cpu)
+{
+	long i, cpus = sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (i = 0; i < cpus && i < CPU_SETSIZE; i++)
+		if (cpu < 0 || cpu % cpus == i)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /*
@@ -167,24 +182,32 @@ static void direct(struct worker *worker, struct prng *prng, int disk)
 static void *holder(void *unused)
 {
 	int ends[2], disk = open(cache_device, O_RDWR | O_DIRECT), zeroes = open("/dev/zero", O_RDONLY);
-	int self = open("/proc/self/mem", O_RDONLY);
 	struct worker *worker = holder_worker;
 	static char sink[64 * PAGE];
+	int place = BESIDE, self;
 	struct prng prng;
+	char path[64];
 
 	(void)unused;
 	if (pipe(ends))
 		return NULL;
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	/* Of this thread: old kernels let a task read only itself. */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/mem", (int)syscall(SYS_gettid));
+	self = open(path, O_RDONLY);
 	prng_start(&prng, settings.seed, 1000 + worker->index);
 	while (!crew_over()) {
 		struct iovec parts[8];
 		unsigned int i;
 		ssize_t count;
 
-		if (!holder_on) {
+		if (holder_on == RESTS) {
 			sleep_milliseconds(3);
 			continue;
+		}
+		if (place != holder_on) {
+			place = holder_on;
+			run_on(place == ELSEWHERE ? -1 : (int)worker->index);
 		}
 		for (i = 0; i < 8; i++) {
 			parts[i].iov_base = arena + prng_below(&prng, huges * PARTS) * PAGE;
@@ -323,8 +346,12 @@ static void splitter_round(struct worker *worker)
 	size_t length = count * PAGE;
 
 	fill(worker, merge);
-	/* Not always: a second running thread makes every unmapping an interrupt to its CPU. */
-	holder_on = prng_below(&worker->prng, 3) == 0;
+	/*
+	 * Rarely elsewhere: each of 512 parts unmapped is an interrupt to each
+	 * CPU on which the process runs, and an emulated CPU is slow to answer.
+	 */
+	if (prng_below(&worker->prng, 3) == 0)
+		holder_on = prng_below(&worker->prng, 8) ? BESIDE : ELSEWHERE;
 	/* Straight after the fault: the huge page is as young as can be. */
 	switch (choice) {
 	case 0:
@@ -402,7 +429,7 @@ static void splitter_round(struct worker *worker)
 out:
 	if (holder_on)
 		contest(worker, &worker->prng, contest_zeroes);
-	holder_on = 0;
+	holder_on = RESTS;
 	munmap(arena, huges * HUGE);
 	/* munmap leaves a hole that the second thread must not map: keep the addresses reserved. */
 	mmap(arena, huges * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -511,6 +538,7 @@ static void begin(struct worker *worker)
 	/* A limit of its own to be pushed against; charges of huge pages are split with them. */
 	if (version)
 		group_put(worker, version == 1 ? "tasks" : "cgroup.procs", getpid());
+	run_on((int)worker->index);
 	contest_zeroes = open("/dev/zero", O_RDONLY);
 	holder_worker = worker;
 	pthread_attr_init(&attributes);
