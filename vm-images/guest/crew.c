@@ -17,7 +17,7 @@
 
 /* Emulated guests with lock debugging are slow to end a system call such as swapoff. */
 #define STOP_SECONDS 8
-#define KILL_SECONDS 8
+#define KILL_SECONDS 20 /* init waits for 45 s in all */
 #define CORRUPTIONS_SHOWN 5
 #define COUNTER_LENGTH 44 /* of " NAME=NUMBER", at most */
 #define END_LENGTH 112	  /* of all that follows the counters in a digest */
