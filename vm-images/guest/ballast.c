@@ -169,7 +169,7 @@ void ballast_press(long out_kib)
 	/* Half of the reserve stays, or there is nothing to reclaim with. */
 	if (out < out_kib && state->room_kib > -reserve_kib / 2)
 		ballast_room(state->room_kib - BLOCK_KIB);
-	else if (out > 2 * out_kib && state->room_kib < first_room_kib)
+	else if (out > 3 * out_kib && state->room_kib < 2 * first_room_kib)
 		ballast_room(state->room_kib + BLOCK_KIB);
 }
 

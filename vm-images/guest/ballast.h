@@ -17,7 +17,7 @@ void ballast_room(long room_kib);
 
 /*
  * To be called now and then by whoever keeps it: less room while less than that
- * is swapped out, and more again, up to the first, when it is twice as much.
+ * is swapped out; more, up to twice the first, while it is three times as much.
  */
 void ballast_press(long out_kib);
 

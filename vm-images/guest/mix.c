@@ -6,8 +6,8 @@
  * at once, drawn from the seed, for a few seconds, each with its share of
  * threads and memory; then others. All have their turn before one comes again.
  * A program that cannot do anything in this kernel says so by its exit status
- * and is left out from then on. Their errors are passed on, their digests
- * summed; all else that they say is kept back.
+ * and is left out from then on. Their errors and digests are passed on, the
+ * digests also summed; all else that they say is kept back.
  *
  * What it races against: each part against all others, as nothing but the
  * kernel holds them apart: migration of pages that are being swapped out,
@@ -16,6 +16,7 @@
  * Kernel functions that must run: those of its parts.
  */
 #define _GNU_SOURCE
+#include "ballast.h"
 #include "crew.h"
 #include "report.h"
 #include "swaparea.h"
@@ -43,7 +44,10 @@
 #define PHASE_SECONDS_MIN 3 /* less, and a part does little but start */
 #define PHASE_SECONDS_MAX 5
 #define FILLERS_MAX 2	    /* of those that hold memory: what all want must still fit into their swap areas */
-#define FILL_SECONDS 8	    /* more, where nothing but filling all memory pushes anything out */
+#define ROOM_KIB (96 * 1024L) /* left to all parts by this program's own ballast: theirs are there sooner then */
+#define ROOM_GROUPS_KIB (192 * 1024L)
+#define BALLAST_MS 6000
+#define FILL_SECONDS 8	    /* more, where all memory has to be filled first */
 #define PART_MEMORY_MIB 48  /* at most, so that swap areas are full and limits met within a phase */
 #define LATE_SECONDS 20	    /* a part ends its own workers in up to 16 s */
 #define KILL_SECONDS 4	    /* until a part that was killed counts as stuck */
@@ -60,6 +64,7 @@
 enum {
 	NEVER = 1, /* not started at all */
 	FILLS = 2, /* holds memory until something is pushed out: of the others, too */
+	SCARCE = 4, /* the same, but only where there are no groups to do it */
 };
 
 static const struct rule {
@@ -76,7 +81,7 @@ static const struct rule {
 	{ "thpsplit", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "rmap", FILLS, 1, "swaps to one RAM disk, leaves little memory free" },
 	{ "reclaim", FILLS, 3, "swaps to one RAM disk, mounts another, leaves little memory free" },
-	{ "swapoff", FILLS, 2, "switches RAM disks off and on, leaves little memory free where there are no groups" },
+	{ "swapoff", SCARCE, 2, "switches RAM disks off and on, leaves little memory free where there are no groups" },
 	{ NULL, FILLS, 3, "not known here" },
 };
 
@@ -206,19 +211,24 @@ static int disks_free(unsigned int count)
 	return -1;
 }
 
+static unsigned int fills(const struct part *part)
+{
+	return (part->rule->takes & FILLS) || ((part->rule->takes & SCARCE) && !have_groups);
+}
+
 /* Whether a part can run beside those that were chosen before. */
 static int fits(const struct part *part)
 {
-	unsigned int i, fillers = part->rule->takes & FILLS ? 1 : 0;
+	unsigned int i, fillers = fills(part);
 
 	if (part->rule->disks && disks_free(part->rule->disks) < 0)
 		return 0;
-	for (i = 0; i < run_count; i++)
+	for (i = 0; i < run_count; i++) {
 		if (runs[i].part == part)
 			return 0;
-		else if (runs[i].part->rule->takes & part->rule->takes & FILLS)
-			fillers++;
-	return fillers <= FILLERS_MAX;
+		fillers += fills(runs[i].part);
+	}
+	return !fills(part) || fillers <= FILLERS_MAX;
 }
 
 /* Draws the parts of a phase; those that do not fit beside the others stay for the next. */
@@ -321,6 +331,7 @@ static void run_line(struct run *run)
 		if (errors++ < ERRORS_SHOWN)
 			report_line("# error %s: %.340s", run->part->name, line + 8);
 	} else if (!strncmp(line, "# digest ", 9)) {
+		report_line("# part %s", line + 9);
 		run->part->rounds += digest_value(line, "rounds");
 		died += (unsigned int)digest_value(line, "died");
 		killed += (unsigned int)digest_value(line, "killed");
@@ -404,8 +415,8 @@ static unsigned int phase_wait(double until, double *told, double begun)
 		sleep_milliseconds(10);
 		if (clock_seconds() >= *told + 1) {
 			*told = clock_seconds();
-			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u", *told - begun,
-				    phases, started, finished, alive);
+			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u ballast_mib=%ld",
+				    *told - begun, phases, started, finished, alive, ballast_held_kib() / 1024);
 		}
 	} while (clock_seconds() < until);
 	return alive;
@@ -497,16 +508,18 @@ int main(int argc, char **argv)
 	if (file_put("/proc/self/oom_score_adj", "-1000"))
 		file_put("/proc/self/oom_adj", "-17");
 	begun = told = clock_seconds();
+	ballast_prepare(have_groups ? ROOM_GROUPS_KIB : ROOM_KIB);
+	ballast_keep();
+	ballast_wait(BALLAST_MS);
 	for (;;) {
 		unsigned int seconds = PHASE_SECONDS_MIN + choose(PHASE_SECONDS_MAX - PHASE_SECONDS_MIN + 1);
 		double remaining = begun + settings.seconds - clock_seconds();
 
 		phase_compose();
-		for (i = 0; i < run_count && !have_groups; i++)
-			if (runs[i].part->rule->takes & FILLS) {
-				seconds += FILL_SECONDS;
-				break;
-			}
+		for (i = 0; i < run_count && !fills(runs[i].part); i++)
+			;
+		if (i < run_count)
+			seconds += FILL_SECONDS;
 		if (!run_count || (phases && remaining < PHASE_SECONDS_MIN - 1))
 			break;
 		phases++;

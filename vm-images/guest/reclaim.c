@@ -450,7 +450,8 @@ int main(int argc, char **argv)
 	 */
 	room_kib = settings.memory_mib * 1024L / 10;
 	file_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3 / (FILES / 2));
-	crew.workers = settings.threads < 2 ? 2 : settings.threads;
+	/* Before 2.6.37 whoever reclaims naps for tenths of a second in between: others then run. */
+	crew.workers = settings.threads * 2 > CREW_LIMIT ? CREW_LIMIT : settings.threads * 2;
 	own_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;

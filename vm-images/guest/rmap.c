@@ -407,7 +407,7 @@ static void work(struct worker *worker)
 {
 	if (worker->index == 0) {
 		ballast_keep();
-		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 4));
+		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 8));
 		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
 	}
 	if (is_walker(worker))
@@ -433,9 +433,10 @@ int main(int argc, char **argv)
 	int list[64], status;
 
 	settings_read(&settings, argc, argv);
-	/* The growers' own pages take twice the room; what their trees copy comes to that. */
+	/* The growers' own pages fill the room; what their trees copy goes to swap. */
 	own_kib = settings.memory_mib * 1024L / 6;
-	crew.workers = settings.threads < 2 ? 2 : settings.threads;
+	/* Before 2.6.37 whoever reclaims naps for tenths of a second in between: others then run. */
+	crew.workers = settings.threads * 2 > CREW_LIMIT ? CREW_LIMIT : settings.threads * 2;
 	own_pages = (unsigned int)((unsigned long)own_kib * 1024 / PAGE) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;
@@ -473,8 +474,8 @@ int main(int argc, char **argv)
 	file_put("/sys/kernel/mm/ksm/pages_to_scan", "200");
 	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "20");
 	file_put("/sys/kernel/mm/ksm/run", "1");
-	ballast_prepare(own_kib / 2);
-	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", own_kib / 2, swap_kib,
+	ballast_prepare(own_kib);
+	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", own_kib, swap_kib,
 		    own_pages, file_pages, node_count);
 	crew.name = "rmap";
 	crew.settings = &settings;

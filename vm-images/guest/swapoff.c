@@ -45,8 +45,7 @@
 #define ROOT "/cgroup"
 #define GROUP ROOT "/swapoff"
 #define AREAS 2
-#define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
-#define AREA_KIB_SCARCE 6144 /* the same where memory as a whole is made scarce */
+#define AREA_KIB_MAX 6144 /* filling more before the first swapoff takes seconds in an emulated guest */
 #define BALLAST_MS 5000
 #define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
 #define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
@@ -477,8 +476,8 @@ int main(int argc, char **argv)
 	each = (long)settings.memory_mib * 1024 / 4;
 	groups_make();
 	have_pageout = pageout_works();
-	if (each > (scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX))
-		each = scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX;
+	if (each > AREA_KIB_MAX)
+		each = AREA_KIB_MAX;
 	if (settings.swap_mib)
 		each = settings.swap_mib * 1024L;
 	for (i = 0; i < AREAS; i++) {
