@@ -109,7 +109,7 @@ static struct crew crew;
 static char *arena, *elsewhere; /* at one address in all workers */
 static struct ledger *ledgers;	/* by worker */
 static int nodes[2], node_count;
-static int have_vm, have_pageout, mirrors;
+static int have_vm, have_pageout, have_ksm, mirrors;
 static unsigned int snapshot_number; /* of its ioctl: 3 or 4; exclusive access is the one after */
 static int mirror = -1;		     /* this process's */
 static struct worker *mirror_worker;
@@ -215,7 +215,7 @@ static void merged_burst(struct worker *worker)
 	double end = clock_seconds() + BURST_MILLISECONDS / 1000.0;
 	unsigned int number;
 
-	while (clock_seconds() < end && !crew_over())
+	while (have_ksm && clock_seconds() < end && !crew_over())
 		for (number = MERGEABLE + ANCHORS; number < AWAY; number++) {
 			look_here(worker, "merged pages", number);
 			page_write(worker, number);
@@ -776,7 +776,7 @@ int main(int argc, char **argv)
 		    snapshot_number, have_vm, have_pageout, swap);
 	file_put("/sys/kernel/mm/ksm/pages_to_scan", "100");
 	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	file_put("/sys/kernel/mm/ksm/run", "1");
+	have_ksm = !file_put("/sys/kernel/mm/ksm/run", "1");
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");
 	return status;
