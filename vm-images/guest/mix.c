@@ -522,6 +522,7 @@ int main(int argc, char **argv)
 			seconds += FILL_SECONDS;
 		if (!run_count || (phases && remaining < PHASE_SECONDS_MIN - 1))
 			break;
+		ballast_keep(); /* the first to go where memory ended */
 		phases++;
 		phase_run(remaining < seconds ? remaining < 1 ? 1 : (unsigned int)remaining : seconds, &told, begun);
 	}
