@@ -6,6 +6,7 @@ The only place that starts QEMU.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import signal
@@ -209,6 +210,8 @@ def run_guest(
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
+                # What a guest writes to its disk lies here for its time, where there is room for guests.
+                env=os.environ | {"TMPDIR": str(folder.resolve())},
                 preexec_fn=dies_with_this_process(signal.SIGKILL),  # noqa: PLW1509 - it takes no lock
                 start_new_session=True,
             )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.model.errors import InfrastructureError
 
-HOST_KEY = "host_key"
 _SECTOR = 512
 
 
@@ -61,16 +58,10 @@ def installation_key(folder: Path) -> tuple[Path, str]:
 
 
 def write_own_disk(path: Path) -> str:
-    """Writes what is a guest's own, a new host key, as an archive that it reads from its second disk; returns the
-    public key that it will show."""
+    """Writes what is a guest's own, a new host key, as text at the beginning of its second disk; returns the public key
+    that it will show."""
     private, public = _new_key()
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        member = tarfile.TarInfo(HOST_KEY)
-        member.size, member.mode = len(private), 0o600
-        archive.addfile(member, io.BytesIO(private))
-    data = buffer.getvalue()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
-        handle.write(data.ljust(-(-len(data) // _SECTOR) * _SECTOR, b"\0"))
+        handle.write(private.ljust(-(-len(private) // _SECTOR) * _SECTOR, b"\n"))
     return public

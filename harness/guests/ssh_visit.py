@@ -95,7 +95,15 @@ class SshVisit(ABC):
         self._thread.start()
 
     def over(self) -> str:
-        """Why the guest is to be ended now, "" while it may go on."""
+        """Why the guest is to be ended now, "" while it may go on. How far the visit got is settled by then: that the
+        connection breaks as the guest is ended says nothing."""
+        why = self.why_over()
+        if why:
+            self._left.set()
+        return why
+
+    def why_over(self) -> str:
+        """What there is to say for ``over``."""
         spent = time.monotonic() - self._since
         if self.visit is Visit.REFUSED:
             return f"no ssh login: {self.detail}"
@@ -116,8 +124,9 @@ class SshVisit(ABC):
             self._thread.join(10.0)
 
     def _now(self, visit: Visit) -> None:
-        self._since = time.monotonic()
-        self.visit = visit
+        if not self._left.is_set():
+            self._since = time.monotonic()
+            self.visit = visit
 
     def _run(self) -> None:
         from paramiko import SSHException
@@ -177,11 +186,11 @@ class CommandVisit(SshVisit):
         self._status: int | None = None
         self._began = self._took = 0.0
 
-    def over(self) -> str:
-        """Why the guest is to be ended now, "" while it may go on."""
+    def why_over(self) -> str:
+        """What there is to say for ``over``."""
         if self.visit is Visit.RUNNING and self._began and time.monotonic() - self._began > self.seconds:
             return f"the command was still running after {self.seconds:.0f} s"
-        return super().over()
+        return super().why_over()
 
     def work(self, transport: Transport) -> bool:
         """Runs the command and takes what it says."""

@@ -85,9 +85,9 @@ class ShellVisit(SshVisit):
         self.terminal = terminal
         self.wants_out = threading.Event()
 
-    def over(self) -> str:
-        """Why the guest is to be ended now, "" while it may go on."""
-        return "left by the user" if self.wants_out.is_set() else super().over()
+    def why_over(self) -> str:
+        """What there is to say for ``over``."""
+        return "left by the user" if self.wants_out.is_set() else super().why_over()
 
     def work(self, transport: Transport) -> bool:
         """Connects terminal and shell until one of them ends."""

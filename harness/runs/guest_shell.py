@@ -22,11 +22,11 @@ from harness.model.finding import CONSOLE
 from harness.model.guest import GuestEnd, GuestLimits, GuestResult
 from harness.model.series import Series
 from harness.runs.cell_run import SILENCE_SECONDS
-from harness.runs.disk_guests import disk_image, login_key
-from harness.runs.guest_making import chosen_accelerator, guest_spec, root_image
+from harness.runs.disk_guests import disk_guest_spec, disk_image, login_key
+from harness.runs.guest_making import chosen_accelerator, root_image
 from harness.runs.image_checks import check_image_fits, command_stressor
 from harness.runs.kernel_making import make_kernel
-from harness.runs.preparation import PreparedTree, build_request, prepare_tree, series_trees
+from harness.runs.preparation import PreparedTree, build_request, prepare_tree, series_for, series_trees
 from harness.runs.request import RunRequest
 from harness.runs.step import Step
 from harness.runs.tree_base import tree_base
@@ -78,7 +78,7 @@ def shell_guest(workshop: Workshop, target: str, request: RunRequest) -> ShellGu
     accelerator, why = chosen_accelerator(workshop, request.accelerator, prepared.era, kernel, root[0])
     if why:
         workshop.notice(f"accelerator {why}")
-    spec = guest_spec(prepared.era, command_stressor(recipe.name, "sh"), request)
+    spec = disk_guest_spec(prepared.era, command_stressor(recipe.name, "sh"), request)
     boot = Boot(
         workshop.settings.qemu, kernel.image, None, spec, accelerator, disk_boot_words(prepared.era, spec),
         kernel.vmlinux, image.path,
@@ -106,9 +106,10 @@ def prepared_target(
             0,
         )  # fmt: skip
     spec = workshop.catalogue.series(series)
-    if patches > spec.patches:
-        raise UserError(f"{series} has {spec.patches} patches: {patches} is not one of 0 to {spec.patches}")
     (chosen,) = series_trees(spec, (tree,), workshop)
+    total = len(series_for(workshop, spec, chosen, None).patches) or spec.patches
+    if patches > total:
+        raise UserError(f"{series} has {total} patches for {tree}: {patches} is not one of 0 to {total}")
     prepared = prepare_tree(workshop, spec, chosen, RunRequest(series, patches=str(patches), image=request.image))
     return prepared, max(prepared.chosen)
 

@@ -54,4 +54,6 @@ def requested_command(request: RunRequest) -> Stressor | None:
         )
     if request.stressors:
         raise UserError("--ssh-command is the run's only stressor", remedy="leave --stressor out, or --image")
+    if request.swap_mib:
+        raise UserError(f"a guest of --image {request.image} has no swap area", remedy="leave --swap out")
     return command_stressor(request.image, request.ssh_command)

@@ -13,7 +13,7 @@ from harness.model.era import Image, RootKind
 from harness.model.errors import EngineUnavailable, TreeUnavailable
 from harness.model.guest import Accelerator
 from harness.model.tree import PatchState
-from harness.runs.disk_guests import disk_image_at_hand
+from harness.runs.disk_guests import disk_guest_spec, disk_image_at_hand
 from harness.runs.guest_making import guest_spec
 from harness.runs.preparation import (
     PreparedTree,
@@ -203,13 +203,14 @@ def dry_run_lines(workshop: Workshop, request: RunRequest) -> Iterator[str]:
             yield workshop.runner.command_line(workshop.builder.container_request(build))
             kernel = workshop.builder.cache.folder / workshop.builder.key(build) / "image"
             for stressor in stressors:
-                guest = guest_spec(prepared.era, stressor, request)
                 yield f"# boot {tree.tree} + {patches}, {stressor.name}"
                 if request.image is not None:
+                    guest = disk_guest_spec(prepared.era, stressor, request)
                     disk = _disk_at_hand(workshop, request.image) or Path("DISK-IMAGE-MADE-BY-THE-FIRST-RUN")
                     words = disk_boot_words(prepared.era, guest)
                     yield printable(Boot(workshop.settings.qemu, kernel, None, guest, accelerator, words, None, disk))
                     continue
+                guest = guest_spec(prepared.era, stressor, request)
                 seconds = request.duration or stressor.seconds
                 words = boot_words(prepared.era, guest, stressor.name, seconds, request.seed, max(2, guest.cpus))
                 initrd = _initrd_at_hand(workshop, prepared.era.root)

@@ -57,7 +57,11 @@ _FILES = {
     ),
     "configs/nightly.yaml": 'at: "02:15"\nruns:\n  - series: demo\n    repeat: 1\n',
     "configs/stressors/quiet.yaml": "name: quiet\narea: none\nsummary: nothing\nseconds: 1\n",
-    "vm-images/guest/Makefile": "all:\n\tmkdir -p $(OUT)/stressors\n\tcp init.c $(OUT)/init\n",
+    # A stressor's program is the head of an ELF file for x86-64.
+    "vm-images/guest/Makefile": (
+        "all:\n\tmkdir -p $(OUT)/stressors\n\tcp init.c $(OUT)/init\n"
+        "\tfor name in migration memcg; do printf '\\177ELF\\002%13s\\076\\000' '' >$(OUT)/stressors/$$name; done\n"
+    ),
     "vm-images/guest/init.c": "int main(void) { return 0; }\n",
 }
 _STRESSOR = """name: {name}

@@ -108,6 +108,7 @@ def test_a_request_of_before_is_still_the_same() -> None:
         (RunRequest("x", image="debian", ssh_command="a\x1b[2J"), "--ssh-command has control characters"),
         (RunRequest("x", image="debian", ssh_command="a" * 5000), "more than 4096 characters"),
         (RunRequest("x", image="debian", ssh_command="true", stressors=("memcg",)), "leave --stressor out"),
+        (RunRequest("x", image="debian", ssh_command="true", swap_mib=64), "no swap area; leave --swap out"),
     ],
 )
 def test_half_a_request(request_: RunRequest, told: str) -> None:

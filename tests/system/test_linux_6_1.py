@@ -26,7 +26,8 @@ from harness.runs.workshop import Workshop
 pytestmark = pytest.mark.system
 
 SECONDS = 10
-REQUEST = RunRequest("rcu-page-counts", trees=("linux-6.1",), duration=SECONDS)
+STRESSORS = ("migration", "memcg", "thpsplit", "swapoff")
+REQUEST = RunRequest("rcu-page-counts", trees=("linux-6.1",), stressors=STRESSORS, duration=SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,15 @@ def test_the_counters_prove_the_paths(summary: RunSummary) -> None:
         if cell.outcome is Outcome.PASS:
             assert cell.result.proof.satisfied
             assert any(move > 0 for _, move in cell.result.proof.counters)
+
+
+def test_what_of_the_series_ran_is_told(summary: RunSummary) -> None:
+    (tree,) = summary.trees
+    seen = {one.function: one for one in tree.functions}
+    assert {"split_huge_page_to_list", "deferred_split_scan", "isolate_migratepages_block"} <= set(seen)
+    assert any(one.executed for one in tree.functions)
+    for cell in (cell for kernel in tree.kernels for cell in kernel.cells):
+        assert cell.seen is not None and cell.seen.samples > 4 * SECONDS, cell.stressor
 
 
 def test_the_conclusion_follows_from_the_findings(summary: RunSummary) -> None:

@@ -33,7 +33,9 @@ def test_the_mails_apply_build_and_boot_on_their_own_tree(workshop: Workshop) ->
         pytest.skip("no 3.0 mirror is configured (sources: v3.0: or trees: in the user's configuration)")
     if mail is None or not mail.exists():
         pytest.skip("the series' mail is not at hand (mail: rcu-page-counts: in the user's configuration)")
-    request = RunRequest("rcu-page-counts", trees=(trees[0],), duration=10, mail=str(mail))
+    request = RunRequest(
+        "rcu-page-counts", trees=(trees[0],), stressors=("thpsplit", "migration"), duration=10, mail=str(mail)
+    )
     summary = start_or_continue(workshop, request).execute()
     (tree,) = summary.trees
     assert [kernel.row.patches for kernel in tree.kernels] == [0, 9]

@@ -9,6 +9,7 @@
 
 #include "crew.h"
 #include "report.h"
+#include "swaparea.h"
 #include "sysfile.h"
 
 #include <fcntl.h>
@@ -18,11 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BLOCK_KIB 1024L
+#define BLOCK_KIB 256L
 #define BLOCK_LARGE_KIB (16 * 1024L) /* mostly huge pages: small ones take half a minute for 1 GiB where emulated */
 #define BLOCKS 32768
 #define PIPE_KIB 64	  /* 4 before 2.6.11 */
 #define PIPE_ITSELF_KIB 1 /* inode, dentry and two files */
+#define PRESS_SECONDS 0.25
 #define RESERVE_KIB 2048  /* what the kernel keeps free for itself where it does not tell */
 
 struct block {
@@ -152,6 +154,23 @@ void ballast_room(long room_kib)
 {
 	state->settled = 0;
 	state->room_kib = room_kib;
+}
+
+void ballast_press(long out_kib)
+{
+	static double pressed;
+	double now = clock_seconds();
+	long out;
+
+	if (!state->settled || now < pressed + PRESS_SECONDS)
+		return;
+	pressed = now;
+	out = swap_used_kib();
+	/* Half of the reserve stays, or there is nothing to reclaim with. */
+	if (out < out_kib && state->room_kib > -reserve_kib / 2)
+		ballast_room(state->room_kib - BLOCK_KIB);
+	else if (out > 3 * out_kib && state->room_kib < 2 * first_room_kib)
+		ballast_room(state->room_kib + BLOCK_KIB);
 }
 
 void ballast_wait(unsigned int milliseconds)

@@ -15,6 +15,12 @@ void ballast_keep(void);
 /* Another room from now on; by any process. What is to be given back takes some 20 ms. */
 void ballast_room(long room_kib);
 
+/*
+ * To be called now and then by whoever keeps it: less room while less than that
+ * is swapped out; more, up to twice the first, while it is three times as much.
+ */
+void ballast_press(long out_kib);
+
 /* Waits until it holds what it is to hold, or cannot get any more; no longer than the given time. */
 void ballast_wait(unsigned int milliseconds);
 

@@ -7,8 +7,9 @@
  * all have in common, and small and huge private pages. Beside that they fork,
  * protect, lock and unmap, and take pages away:
  * - softly (MADV_SOFT_OFFLINE, and by address /sys/devices/system/memory/
- *   soft_offline_page, of another worker's pages): the page is moved or, if
- *   clean, dropped, and nobody may notice;
+ *   soft_offline_page, of another worker's pages and of page cache that others
+ *   read): the page is moved or, if clean and not mapped, dropped, and nobody
+ *   may notice;
  * - hard (MADV_HWPOISON): whoever touches the page gets SIGBUS, at once or when
  *   it does (PR_MCE_KILL early or late), and replaces it by a fresh one.
  *
@@ -34,8 +35,10 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
@@ -43,6 +46,7 @@
 #define PARTS (HUGE / PAGE)
 #define HUGES 2 /* huge pages of a worker */
 #define REGION_PAGES 256
+#define CACHE_PAGES 256 /* of the block device, behind the region: read, never mapped for long */
 #define FILE_PATH "/tmp/hwpoison"
 #define SOFT_OFFLINE_PATH "/sys/devices/system/memory/soft_offline_page"
 #define LOST_SHARE 12	     /* one part in so many of the stressor's memory may go */
@@ -61,12 +65,13 @@
 #endif
 #define MCE_KILL_KINDS 3 /* late, early, as the system does */
 
-enum { ROUNDS, TOUCHES, SOFT, SOFT_FAILED, SOFT_REMOTE, HARD, HARD_FAILED, HARD_SHMEM, HARD_FILE, HARD_HUGE, EARLY,
-       BUS_ERRORS, REPLACED, FORKS, PROTECTS, REMAPS, MLOCKS, LOST_KIB };
-static const char *const counter_names[] = { "rounds",	   "touches",	 "soft",       "soft_failed", "soft_remote",
-					     "poisoned",   "not_poisoned", "poisoned_shmem", "poisoned_file",
-					     "poisoned_huge", "early_signals", "bus_errors", "replaced", "forks",
-					     "protects",   "remaps",	 "mlocks",     "lost_kib",    NULL };
+enum { ROUNDS, TOUCHES, SOFT, SOFT_FAILED, SOFT_REMOTE, SOFT_CACHE, HARD, HARD_FAILED, HARD_SHMEM, HARD_FILE,
+       HARD_HUGE, EARLY, BUS_ERRORS, REPLACED, FORKS, PROTECTS, REMAPS, MLOCKS, LOST_KIB };
+static const char *const counter_names[] = { "rounds",	      "touches",       "soft",	   "soft_failed",
+					     "soft_remote",   "soft_cache",    "poisoned", "not_poisoned",
+					     "poisoned_shmem", "poisoned_file", "poisoned_huge", "early_signals",
+					     "bus_errors",    "replaced",      "forks",	   "protects",
+					     "remaps",	      "mlocks",	       "lost_kib", NULL };
 
 /* The same addresses in all workers, so that one can find another's page. */
 enum { SHARED, TMPFILE, DEVICE, PRIVATE, HUGEPAGES, REGIONS };
@@ -85,7 +90,7 @@ static volatile unsigned int *taken; /* pages, by all */
 static unsigned int taken_max;
 static long long corrupted_before;
 static double started;
-static int have_soft, have_hard;
+static int have_soft, have_hard, young_kernel; /* 4.0 on */
 static struct worker *self;
 static sigjmp_buf gone;
 static volatile int touching;
@@ -242,30 +247,88 @@ static void take_hard(struct worker *worker, unsigned int region, unsigned int n
 	page_touch(worker, region, page, 1);
 }
 
+/* The page under an address of a process, 0 where there is none; bytes from the start of memory. */
+static unsigned long long address_of(pid_t pid, const char *page)
+{
+	unsigned long long frame = 0;
+	uint64_t entry = 0;
+	char path[40];
+	int map;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	map = open(path, O_RDONLY);
+	if (map < 0)
+		return 0;
+	/* The highest bit says that it is present, the lower ones are the number of its frame. */
+	if (pread(map, &entry, sizeof(entry), (off_t)((uintptr_t)page / PAGE * sizeof(entry))) == sizeof(entry) &&
+	    entry >> 63)
+		frame = entry & ((1ULL << 55) - 1);
+	close(map);
+	return frame * PAGE;
+}
+
+static int soft_offline(unsigned long long address)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%llx", address);
+	return file_put(SOFT_OFFLINE_PATH, text);
+}
+
+/* What the device holds behind the region was written once and is read from then on. */
+static uint64_t cache_stamp(unsigned int number)
+{
+	return (number + 1) * 0x9e3779b97f4a7c15ULL ^ settings.seed;
+}
+
+static void cache_read(struct worker *worker, unsigned int number)
+{
+	uint64_t found = 0;
+
+	if (pread(regions[DEVICE].file, &found, sizeof(found), (off_t)((REGION_PAGES + number) * PAGE)) ==
+		    (ssize_t)sizeof(found) &&
+	    found != cache_stamp(number))
+		worker_corrupt(worker, "hwpoison's page cache", (void *)(uintptr_t)(number * PAGE), cache_stamp(number),
+			       found);
+	worker->counters[TOUCHES]++;
+}
+
+/* Page cache that is clean and mapped by nobody is dropped while others look it up. */
+static void take_cache(struct worker *worker, unsigned int number)
+{
+	unsigned long long address = 0;
+	unsigned int i;
+	char *view;
+
+	number %= CACHE_PAGES;
+	if (!regions[DEVICE].pages || !have_soft || !may_take())
+		return;
+	cache_read(worker, number);
+	view = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, regions[DEVICE].file, (off_t)((REGION_PAGES + number) * PAGE));
+	if (view == MAP_FAILED)
+		return;
+	if (page_access(view, &(uint64_t){ 0 }, 0))
+		address = address_of(getpid(), view);
+	munmap(view, PAGE);
+	if (address && !soft_offline(address))
+		worker->counters[SOFT_CACHE]++;
+	for (i = 0; i < 16; i++)
+		cache_read(worker, (number + i) % CACHE_PAGES);
+}
+
 /* Softly, of a page that somebody else has, by its address in memory. */
 static void take_remote(struct worker *worker, unsigned int number)
 {
 	struct worker *other = &crew.roll[prng_below(&worker->prng, crew.workers)];
-	unsigned int region = number & 1 ? PRIVATE : HUGEPAGES;
-	char path[40], text[32];
-	uint64_t entry = 0;
-	int map;
+	/* With DEBUG_VM khugepaged once took any reference but its own for a bug: only what it does not look at. */
+	unsigned int region = number & 1 || !young_kernel ? PRIVATE : HUGEPAGES;
+	unsigned long long address;
 
 	if (other->pid <= 0 || !other->targets[READY])
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)other->pid);
-	map = open(path, O_RDONLY);
-	if (map >= 0 && pread(map, &entry, sizeof(entry),
-			      (off_t)((uintptr_t)page_at(region, number % regions[region].pages) / PAGE *
-				      sizeof(entry))) != (ssize_t)sizeof(entry))
-		entry = 0;
-	if (map >= 0)
-		close(map);
-	/* Present, and the number of its frame. */
-	if (!(entry >> 63) || !(entry & ((1ULL << 55) - 1)) || !may_take())
-		return;
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)((entry & ((1ULL << 55) - 1)) * PAGE));
-	worker->counters[file_put(SOFT_OFFLINE_PATH, text) ? SOFT_FAILED : SOFT_REMOTE]++;
+	address = address_of(other->pid, page_at(region, number % regions[region].pages));
+	if (address && may_take())
+		worker->counters[soft_offline(address) ? SOFT_FAILED : SOFT_REMOTE]++;
 }
 
 /* A child that shares the pages while they are taken away from its parent, breaks copy-on-write and exits. */
@@ -293,7 +356,7 @@ static void fork_and_take(struct worker *worker, unsigned int region, unsigned i
 
 static void work(struct worker *worker)
 {
-	unsigned int choice = worker_choose(worker, 16);
+	unsigned int choice = worker_choose(worker, 18);
 	/* Tails more often than heads. */
 	unsigned int region = region_present(prng_below(&worker->prng, REGIONS)), number, count;
 	char *part;
@@ -352,6 +415,10 @@ static void work(struct worker *worker)
 	case 14:
 		prctl(PR_MCE_KILL, PR_MCE_KILL_SET, prng_below(&worker->prng, MCE_KILL_KINDS), 0, 0);
 		break;
+	case 15:
+	case 16:
+		take_cache(worker, number);
+		break;
 	default:
 		touch_some(worker, 256);
 	}
@@ -379,6 +446,7 @@ static void region_of_file(unsigned int region, const char *path, int create)
 	    mmap(regions[region].start, regions[region].pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		 file, 0) == MAP_FAILED)
 		regions[region].pages = 0;
+	regions[region].file = file;
 }
 
 static void regions_map(void)
@@ -404,6 +472,13 @@ static void regions_map(void)
 	/* What stands on the disk is not ours. */
 	for (i = 0; i < regions[DEVICE].pages; i++)
 		*(volatile uint64_t *)page_at(DEVICE, i) = 0;
+	for (i = 0; i < CACHE_PAGES && regions[DEVICE].pages; i++) {
+		uint64_t stamp = cache_stamp(i);
+
+		if (pwrite(regions[DEVICE].file, &stamp, sizeof(stamp), (off_t)((REGION_PAGES + i) * PAGE)) < 0)
+			regions[DEVICE].pages = 0;
+	}
+	fsync(regions[DEVICE].file);
 }
 
 /* Advice for no bytes is taken where it is known; before 2.6.29 any is. */
@@ -417,9 +492,13 @@ static int advice(int number)
 
 int main(int argc, char **argv)
 {
+	struct utsname name;
+
 	settings_read(&settings, argc, argv);
 	have_soft = advice(MADV_SOFT_OFFLINE);
 	have_hard = advice(MADV_HWPOISON);
+	uname(&name);
+	young_kernel = strtoul(name.release, NULL, 10) >= 4;
 	if (!have_soft && !have_hard)
 		stressor_skip("not in this kernel: memory failure (MADV_HWPOISON, 2.6.32 on)");
 	taken = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -12,6 +12,9 @@
  * compaction of all memory and, on the first of them, by taking memory offline
  * and online again.
  *
+ * Private pages hold the number of their last writing, so that a write that
+ * went to the old page, for want of a TLB flush, is missed in the new one.
+ *
  * What it races against: a page fault, a fork, an unmap, a truncation or an
  * exit that meets a migration entry while migration replaces the page (and, on
  * old kernels, the anon_vma going away under it).
@@ -93,15 +96,18 @@ static int nodes[2];		/* the two between which pages go */
 static int cpuset_version;	/* of the cgroup interface, 0: no cpusets that move memory */
 static int blocks[BLOCKS_MAX], block_count;
 static double offline_next; /* the time of the next attempt, of mover 1 */
+static unsigned char *writings[REGIONS]; /* of this process's own pages, 0: fresh */
 static sigjmp_buf truncated_away;
 static volatile int may_be_truncated;
 
 static uint64_t stamp_of(unsigned int region, const char *page)
 {
-	uint64_t place = (uint64_t)(uintptr_t)page;
+	uint64_t place = (uint64_t)(uintptr_t)page, number = (uint64_t)(page - regions[region].start) / PAGE;
 
 	if (region == MERGED)
-		place = (uint64_t)(page - regions[MERGED].start) / PAGE % KSM_GROUP;
+		place = number % KSM_GROUP;
+	else if (writings[region])
+		place += writings[region][number];
 	return (place ^ settings.seed) * 0x9e3779b97f4a7c15ULL | 1;
 }
 
@@ -124,7 +130,14 @@ static void bus_error(int number)
 	signal(number, SIG_DFL);
 }
 
-/* A page holds its stamp or is fresh; there is nothing else it may hold. */
+/* These pages are fresh from now on. */
+static void part_forget(unsigned int region, const char *part, size_t length)
+{
+	if (writings[region])
+		memset(writings[region] + (part - regions[region].start) / PAGE, 0, length / PAGE);
+}
+
+/* A page that others write, too, holds its stamp or is fresh; one that is one's own, its last stamp. */
 static void page_touch(struct worker *worker, unsigned int region, char *page, int write)
 {
 	volatile uint64_t *word = (volatile uint64_t *)page;
@@ -139,8 +152,17 @@ static void page_touch(struct worker *worker, unsigned int region, char *page, i
 		may_be_truncated = 1;
 	}
 	found = *word;
-	if (found && found != stamp_of(region, page))
+	if (writings[region]) {
+		unsigned char *writing = &writings[region][(page - regions[region].start) / PAGE];
+		uint64_t expected = *writing ? stamp_of(region, page) : 0;
+
+		if (found != expected)
+			worker_corrupt(worker, "migration", page, expected, found);
+		if (write)
+			*writing = (unsigned char)(1 + *writing % 255);
+	} else if (found && found != stamp_of(region, page)) {
 		worker_corrupt(worker, "migration", page, stamp_of(region, page), found);
+	}
 	if (write)
 		*word = stamp_of(region, page);
 	may_be_truncated = 0;
@@ -180,7 +202,8 @@ static void fork_and_write(struct worker *worker)
 		for (i = 0; i < 64; i++)
 			page_touch(worker, PRIVATE, page_at(PRIVATE, (first + i) % regions[PRIVATE].pages), 1);
 		for (i = 0; i < 8; i++)
-			page_touch(worker, HUGEPAGES, page_at(HUGEPAGES, (huge + i * 67) % regions[HUGEPAGES].pages), 1);
+			page_touch(worker, HUGEPAGES,
+				   page_at(HUGEPAGES, (huge + i * 67) % regions[HUGEPAGES].pages), 1);
 		_exit(0);
 	}
 	if (child < 0)
@@ -230,23 +253,25 @@ static char *part_of(struct worker *worker, unsigned int region, size_t *length)
 	return page_at(region, first);
 }
 
-/* Written before read: a huge page that is read first is the zero page, and writing then makes small ones. */
-static void huge_fill(void)
-{
-	size_t offset;
-
-	for (offset = 0; offset < regions[HUGEPAGES].pages * PAGE; offset += HUGE)
-		*(volatile uint64_t *)(regions[HUGEPAGES].start + offset) =
-			stamp_of(HUGEPAGES, regions[HUGEPAGES].start + offset);
-}
-
 /* Maps a part of a region afresh; nobody else maps anything in this process, so that its place is still free. */
 static int part_map(unsigned int region, char *part, size_t length)
 {
 	int kind = regions[region].file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
 
+	part_forget(region, part, length);
 	return mmap(part, length, PROT_READ | PROT_WRITE, kind | MAP_FIXED, regions[region].file,
 		    regions[region].file < 0 ? 0 : part - regions[region].start) == MAP_FAILED;
+}
+
+/* Written before read: a huge page that is read first is the zero page, and writing then makes small ones. */
+static void huge_fill(void)
+{
+	unsigned int number;
+
+	for (number = 0; number < regions[HUGEPAGES].pages; number += HUGE / PAGE) {
+		writings[HUGEPAGES][number] = 1;
+		*(volatile uint64_t *)page_at(HUGEPAGES, number) = stamp_of(HUGEPAGES, page_at(HUGEPAGES, number));
+	}
 }
 
 static void toucher_begin(struct worker *worker)
@@ -254,6 +279,12 @@ static void toucher_begin(struct worker *worker)
 	unsigned int region, number;
 
 	for (region = PRIVATE; region <= HUGEPAGES; region++) {
+		if (region != MERGED) {
+			writings[region] = mmap(NULL, regions[region].pages, PROT_READ | PROT_WRITE,
+						MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (writings[region] == (void *)MAP_FAILED)
+				_exit(1);
+		}
 		if (part_map(region, regions[region].start, regions[region].pages * PAGE))
 			_exit(1);
 		madvise(regions[region].start, regions[region].pages * PAGE,
@@ -318,8 +349,10 @@ static void toucher_round(struct worker *worker)
 		munlock(part, length);
 		break;
 	case 7:
-		part = part_of(worker, PRIVATE + (region & 1), &length);
-		madvise(part, length, MADV_DONTNEED);
+		region = region & 1 ? PRIVATE : HUGEPAGES;
+		part = part_of(worker, region, &length);
+		if (!madvise(part, length, MADV_DONTNEED))
+			part_forget(region, part, length);
 		break;
 	case 8:
 		/* The mapping as a whole again: what remapping cut is merged, and can be huge once more. */
@@ -356,11 +389,11 @@ static unsigned int find_merged(pid_t pid, unsigned int first, unsigned int coun
 	if (pread(map, entries, count * sizeof(word),
 		  (off_t)((uintptr_t)page_at(MERGED, first) / PAGE * sizeof(word))) == (ssize_t)(count * sizeof(word)))
 		for (i = 0; i < count; i++) {
-			/* Present, and the page's frame number. */
-			if (!(entries[i] >> 63))
-				continue;
-			if (pread(flags, &word, sizeof(word), (off_t)((entries[i] & ((1ULL << 55) - 1)) * sizeof(word))) ==
-			    sizeof(word))
+			uint64_t frame = entries[i] & ((1ULL << 55) - 1);
+
+			/* The highest bit says that there is a page. */
+			if (entries[i] >> 63 &&
+			    pread(flags, &word, sizeof(word), (off_t)(frame * sizeof(word))) == sizeof(word))
 				found += merged[i] = word >> KPF_KSM & 1;
 		}
 	close(map);
@@ -630,8 +663,11 @@ static void regions_map(void)
 /* The first interface where there is one: version 2 has no group for a task while its memory moves. */
 static void cpusets_mount(void)
 {
+	struct stat found;
+
 	mkdir(CPUSET, 0700);
-	if (!mount("none", CPUSET, "cpuset", 0, NULL)) {
+	/* Or it is still there, from a run before. */
+	if (!stat(CPUSET "/memory_migrate", &found) || !mount("none", CPUSET, "cpuset", 0, NULL)) {
 		cpuset_version = 1;
 	} else if (!mount("none", CPUSET, "cgroup2", 0, NULL) &&
 		   file_contains(CPUSET "/cgroup.controllers", "cpuset") &&
@@ -677,6 +713,7 @@ int main(int argc, char **argv)
 {
 	void *page = &nodes;
 	int found[64], status;
+	struct stat huge;
 
 	settings_read(&settings, argc, argv);
 	if (numa_move_pages(0, 1, &page, NULL, &status) == -ENOSYS)
@@ -691,6 +728,8 @@ int main(int argc, char **argv)
 	crew.workers = settings.threads + (settings.threads + 1) / 2;
 	crew.begin = begin;
 	crew.work = work;
+	if (stat("/sys/kernel/mm/transparent_hugepage", &huge))
+		regions[HUGEPAGES].moved = MOVED_ANON; /* small ones, in this kernel */
 	regions_map();
 	cpusets_mount();
 	blocks_find();
@@ -703,5 +742,6 @@ int main(int argc, char **argv)
 		    regions[DEVICE].pages);
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");
+	blocks_online();
 	return status;
 }

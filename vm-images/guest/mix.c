@@ -75,8 +75,8 @@ static const struct rule {
 } rules[] = {
 	{ "mix", NEVER, 0, "that is this program" },
 	{ "hwpoison", NEVER, 0, "page frames that it takes away are gone for all that follow" },
-	{ "migration", 0, 1, "maps one RAM disk" },
-	{ "notifier", 0, 1, "swaps to one RAM disk" },
+	{ "migration", 0, 1, "moves the page cache of a RAM disk" },
+	{ "notifier", 0, 1, "swaps to a RAM disk" },
 	{ "memcg", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "thpsplit", 0, 2, "swaps to one RAM disk, caches another" },
 	{ "rmap", FILLS, 1, "swaps to one RAM disk, leaves little memory free" },

@@ -43,11 +43,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,8 +58,11 @@
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
 #define PARTS (HUGE / PAGE)
-#define MERGED_PAGES 64
-#define MERGED_GROUP 8 /* so many different contents */
+#define MERGED_PAGES 160
+#define ANCHORS 32  /* the first of them, which keep each content known to KSM: two of each */
+#define CONTENTS 4  /* of one page, which takes them in turn */
+#define GROUPS 4    /* of pages with the same contents */
+#define BURST_MILLISECONDS 100
 #define AWAY_PAGES 64
 #define PAGES (2 * PARTS + MERGED_PAGES + AWAY_PAGES)
 #define SWAP_KIB 12288
@@ -110,14 +116,18 @@ static struct worker *mirror_worker;
 
 static uint32_t mark_of(unsigned int number, uint32_t version)
 {
-	uint64_t place = number >= MERGEABLE && number < AWAY ? MERGEABLE + number % MERGED_GROUP : number;
+	uint64_t place = number;
 
+	if (number >= MERGEABLE && number < AWAY)
+		place = MERGEABLE + number % GROUPS;
 	return (uint32_t)(((place << 32 | version) ^ settings.seed) * 0x9e3779b97f4a7c15ULL >> 32) | 1;
 }
 
-/* The number of a writing, and what tells this page's from any other. */
+/* The number of a writing, and what tells this page's from any other. Pages that are to be merged know only a few. */
 static uint64_t stamp_of(unsigned int number, uint32_t version)
 {
+	if (number >= MERGEABLE && number < AWAY)
+		version = 1 + version % CONTENTS;
 	return (uint64_t)mark_of(number, version) << 32 | version;
 }
 
@@ -152,6 +162,11 @@ static void look(struct worker *worker, const char *where, unsigned int owner, u
 	/* Neither writing nor copying need be one access: it may be half of each, but only while somebody writes. */
 	if ((uint32_t)(found >> 32) != mark_of(number, version) && ceiling > floor)
 		return;
+	if (number >= MERGEABLE && number < AWAY) {
+		if (ceiling == floor && found != stamp_of(number, floor))
+			worker_corrupt(worker, where, page_at(number), stamp_of(number, floor), found);
+		return;
+	}
 	if (found != stamp_of(number, version) || version < floor || version > ceiling)
 		worker_corrupt(worker, where, page_at(number), stamp_of(number, floor), found);
 }
@@ -190,13 +205,21 @@ static void page_write(struct worker *worker, unsigned int number)
 	write_end(worker->index, number, version);
 }
 
-/* All alike, or there is nothing to merge. */
-static void merged_write(struct worker *worker)
+/*
+ * Pages that are written all the time while KSM compares and merges them: what
+ * it wrote is always like an anchor, which has long been merged, so that KSM
+ * takes it at once. Many, as KSM waits for all CPUs before it begins again.
+ */
+static void merged_burst(struct worker *worker)
 {
+	double end = clock_seconds() + BURST_MILLISECONDS / 1000.0;
 	unsigned int number;
 
-	for (number = MERGEABLE; number < AWAY; number++)
-		page_write(worker, number);
+	while (clock_seconds() < end && !crew_over())
+		for (number = MERGEABLE + ANCHORS; number < AWAY; number++) {
+			look_here(worker, "merged pages", number);
+			page_write(worker, number);
+		}
 }
 
 /* --- the owner ---------------------------------------------------------------------------------------------------- */
@@ -331,6 +354,9 @@ static void owner_begin(struct worker *worker)
 	madvise(page_at(MERGEABLE), MERGED_PAGES * PAGE, MADV_MERGEABLE);
 	for (number = 0; number < PAGES; number++) {
 		ledger->ceiling[number] = 0;
+		/* The anchors have each content of each group. */
+		if (number >= MERGEABLE && number < MERGEABLE + ANCHORS)
+			ledger->ceiling[number] = (number - MERGEABLE) / GROUPS;
 		page_write(worker, number);
 	}
 	if (mirrors) {
@@ -422,7 +448,7 @@ static void move_here(struct worker *worker, unsigned int first, unsigned int co
 
 static void owner_round(struct worker *worker)
 {
-	unsigned int choice = worker_choose(worker, 17);
+	unsigned int choice = worker_choose(worker, 20);
 	unsigned int count = 1 + prng_below(&worker->prng, 128);
 	unsigned int first = prng_below(&worker->prng, 2 * PARTS - count), i;
 	unsigned int own = first % (PARTS - count); /* the same in the owner's own */
@@ -472,7 +498,7 @@ static void owner_round(struct worker *worker)
 		worker->counters[REMAPS]++;
 		break;
 	case 13:
-		merged_write(worker);
+		merged_burst(worker);
 		break;
 	case 14:
 		if (worker->index == 0)
@@ -482,9 +508,12 @@ static void owner_round(struct worker *worker)
 		madvise(page_at(MERGEABLE), MERGED_PAGES * PAGE, MADV_MERGEABLE);
 		worker->counters[UNMERGES]++;
 		break;
-	default:
+	case 16:
 		if (!mlock(part, count * PAGE))
 			munlock(part, count * PAGE);
+		break;
+	default:
+		merged_burst(worker);
 	}
 	for (i = MERGEABLE; i < AWAY; i++)
 		look_here(worker, "merged pages", i);
@@ -666,6 +695,22 @@ static char *reserve(size_t size)
 	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
 }
 
+/* Before 5.19 the driver made no nodes for its devices: "240 HMM_DMIRROR" in /proc/devices is all it says. */
+static void mirrors_make(void)
+{
+	char text[2048], path[32], *line;
+	unsigned int i;
+
+	if (file_get("/proc/devices", text, sizeof(text)) <= 0 || !(line = strstr(text, " HMM_DMIRROR")))
+		return;
+	while (line > text && line[-1] != '\n')
+		line--;
+	for (i = 0; i < MIRRORS; i++) {
+		snprintf(path, sizeof(path), MIRROR_PATH, i);
+		mknod(path, S_IFCHR | 0600, makedev((unsigned int)strtoul(line, NULL, 10), i));
+	}
+}
+
 /* Which ioctl is the snapshot: it is the one that gives states, not data, of pages. */
 static void mirrors_probe(void)
 {
@@ -673,6 +718,7 @@ static void mirrors_probe(void)
 	char *page = page_at(0);
 	char state[8];
 
+	mirrors_make();
 	mirror = mirror_open(0);
 	if (mirror < 0)
 		return;
@@ -728,8 +774,8 @@ int main(int argc, char **argv)
 		stressor_skip("no shared memory: errno=%d", errno);
 	report_line("# note notifier mirrors=%d snapshot_ioctl=%u process_vm=%d pageout=%d swap=%d", mirrors,
 		    snapshot_number, have_vm, have_pageout, swap);
-	file_put("/sys/kernel/mm/ksm/pages_to_scan", "200");
-	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "20");
+	file_put("/sys/kernel/mm/ksm/pages_to_scan", "100");
+	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "1");
 	file_put("/sys/kernel/mm/ksm/run", "1");
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");

@@ -56,6 +56,7 @@
 #define BALLAST_MS 5000
 #define FILE_SALT 0x10000 /* beyond all workers' own */
 #define CHUNK 16 /* pages of one read or write */
+#define EXT2_KIB 16385
 #define FOLDER "/tmp/ext2"
 #define BLOCK_FLUSH _IO(0x12, 97) /* BLKFLSBUF of linux/fs.h */
 #ifndef MADV_PAGEOUT
@@ -146,7 +147,6 @@ static void file_write(struct worker *worker, unsigned int file, int descriptor,
 	for (i = 0; i < count && !crew_over(); i += CHUNK) {
 		for (k = 0; k < CHUNK; k++)
 			page_stamp(file, first + i + k, block + k * PAGE);
-		/* A full file system is no error: files that are unlinked but open still fill it. */
 		if (pwrite(descriptor, block, sizeof(block), (off_t)((first + i) * PAGE)) > 0)
 			worker->counters[PAGES] += CHUNK;
 	}
@@ -422,6 +422,7 @@ static void work(struct worker *worker)
 
 	if (worker->index == 0) {
 		ballast_keep();
+		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 4));
 		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
 	}
 	if (choice < 12)
@@ -442,17 +443,24 @@ int main(int argc, char **argv)
 	int mounted;
 
 	settings_read(&settings, argc, argv);
-	/* A sixth of it is the room; all together take twice that: files, shared memory and own pages, a third each. */
-	room_kib = settings.memory_mib * 1024L / 6;
+	/*
+	 * A tenth of it is the room, so that it is filled at once however slow the
+	 * guest; all together take twice that: files, shared memory and own pages, a
+	 * third each.
+	 */
+	room_kib = settings.memory_mib * 1024L / 10;
 	file_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3 / (FILES / 2));
-	crew.workers = settings.threads < 2 ? 2 : settings.threads;
+	/* Before 2.6.37 whoever reclaims naps for tenths of a second in between: others then run. */
+	crew.workers = settings.threads * 2 > CREW_LIMIT ? CREW_LIMIT : settings.threads * 2;
 	own_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE * 2 / 3) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;
+	if (file_pages < 2 * RUN)
+		file_pages = 2 * RUN;
 	ramdisk_path(swap_device, settings.ram);
 	ramdisk_path(file_device, settings.ram + 1);
 	ramdisk_path(spare_device, settings.ram + 2);
-	swap_kib = swaparea_make(swap_device, room_kib * 3 / 2);
+	swap_kib = swaparea_make(swap_device, 2 * room_kib);
 	if (swap_kib > 0) {
 		swaparea_fill(swap_device, swap_kib);
 		if (swaparea_on(swap_device))
@@ -460,10 +468,10 @@ int main(int argc, char **argv)
 	}
 	mkdir(FOLDER, 0700);
 	/*
-	 * Also for files that are unlinked and still open; but no larger than
-	 * need be, as before 2.6.25 a RAM disk's pages are scanned, too.
+	 * Never full, though files that are unlinked stay open: 2.5.31 calls BUG()
+	 * where writepage finds no space.
 	 */
-	mounted = extfs_mount(file_device, room_kib * 5 / 2, FOLDER);
+	mounted = extfs_mount(file_device, EXT2_KIB, FOLDER);
 	have_ext2 = !mounted;
 	file_put("/proc/sys/vm/drop_caches", "4"); /* no line in the log for each time; 3.15 on */
 	file_put("/proc/sys/vm/swappiness", "100");

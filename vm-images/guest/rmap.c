@@ -26,6 +26,7 @@
 #define _GNU_SOURCE
 #include "ballast.h"
 #include "crew.h"
+#include "extfs.h"
 #include "numa.h"
 #include "report.h"
 #include "swaparea.h"
@@ -36,14 +37,15 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE 4096UL
 #define BALLAST_MS 5000
-#define FILE_PATH "/tmp/rmap"
 #define FILE_SALT 0x10000
+#define EXT2_KIB 8193
 #define EQUAL_SHARE 4 /* one part in so many of the own pages is equal to others */
 #define EQUAL_KINDS 4
 #define OWN_PAGES_MAX 1024
@@ -405,6 +407,7 @@ static void work(struct worker *worker)
 {
 	if (worker->index == 0) {
 		ballast_keep();
+		ballast_press((long)(own_pages * crew.workers * PAGE / 1024 / 8));
 		worker->counters[BALLAST] = (uint64_t)ballast_held_kib() / 1024;
 	}
 	if (is_walker(worker))
@@ -425,21 +428,23 @@ static char *reserve(size_t size)
 int main(int argc, char **argv)
 {
 	char device[RAMDISK_PATH];
-	long room_kib, swap_kib;
+	long own_kib, swap_kib;
+	const char *path;
 	int list[64], status;
 
 	settings_read(&settings, argc, argv);
 	/* The growers' own pages fill the room; what their trees copy goes to swap. */
-	room_kib = settings.memory_mib * 1024L / 6;
-	crew.workers = settings.threads < 2 ? 2 : settings.threads;
-	own_pages = (unsigned int)((unsigned long)room_kib * 1024 / PAGE) / crew.workers;
+	own_kib = settings.memory_mib * 1024L / 6;
+	/* Before 2.6.37 whoever reclaims naps for tenths of a second in between: others then run. */
+	crew.workers = settings.threads * 2 > CREW_LIMIT ? CREW_LIMIT : settings.threads * 2;
+	own_pages = (unsigned int)((unsigned long)own_kib * 1024 / PAGE) / crew.workers;
 	if (own_pages < 64)
 		own_pages = 64;
 	if (own_pages > OWN_PAGES_MAX)
 		own_pages = OWN_PAGES_MAX;
 	file_pages = own_pages / 2 < FILE_PAGES_MAX ? own_pages / 2 : FILE_PAGES_MAX;
 	ramdisk_path(device, settings.ram);
-	swap_kib = swaparea_make(device, 3 * room_kib);
+	swap_kib = swaparea_make(device, 3 * own_kib);
 	if (swap_kib > 0) {
 		swaparea_fill(device, swap_kib);
 		status = swaparea_on(device);
@@ -449,9 +454,17 @@ int main(int argc, char **argv)
 	if (status)
 		stressor_skip(status == -ENOSYS ? "not in this kernel: swap (%s, errno=%d)" : "no swap on %s: errno=%d",
 			      device, -status);
-	file = open(FILE_PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	/*
+	 * On tmpfs, so that its pages go to swap, too. 2.5.31 does not survive
+	 * that for seconds (a page is dirtied while shmem_writepage has it): no
+	 * tmpfs where the first RAM disk is the root.
+	 */
+	ramdisk_path(device, settings.ram + 1);
+	mkdir("/tmp/ext2", 0700);
+	path = settings.ram && !extfs_mount(device, EXT2_KIB, "/tmp/ext2") ? "/tmp/ext2/rmap" : "/tmp/rmap";
+	file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (file < 0 || ftruncate(file, (off_t)(file_pages * PAGE)))
-		stressor_skip("no file in /tmp: errno=%d", errno);
+		stressor_skip("no file %s: errno=%d", path, errno);
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];
 	nodes[1] = list[node_count > 1];
@@ -461,8 +474,8 @@ int main(int argc, char **argv)
 	file_put("/sys/kernel/mm/ksm/pages_to_scan", "200");
 	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "20");
 	file_put("/sys/kernel/mm/ksm/run", "1");
-	ballast_prepare(room_kib);
-	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", room_kib, swap_kib,
+	ballast_prepare(own_kib);
+	report_line("# note rmap room_kib=%ld swap_kib=%ld own_pages=%u file_pages=%u nodes=%d", own_kib, swap_kib,
 		    own_pages, file_pages, node_count);
 	crew.name = "rmap";
 	crew.settings = &settings;

@@ -45,8 +45,7 @@
 #define ROOT "/cgroup"
 #define GROUP ROOT "/swapoff"
 #define AREAS 2
-#define AREA_KIB_MAX 12288 /* filling more before the first swapoff takes seconds in an emulated guest */
-#define AREA_KIB_SCARCE 6144 /* the same where memory as a whole is made scarce */
+#define AREA_KIB_MAX 6144 /* filling more before the first swapoff takes seconds in an emulated guest */
 #define BALLAST_MS 5000
 #define SWAPOFF_SECONDS 15 /* then a signal ends the attempt */
 #define SHARED_SHARE 4	   /* one part in so many of all memory is shared memory */
@@ -165,13 +164,16 @@ static void area_off(struct worker *worker, unsigned int area)
 	struct itimerval span = { { 1, 0 }, { SWAPOFF_SECONDS, 0 } }, none = { { 0, 0 }, { 0, 0 } };
 	long out = swaparea_used_kib(devices[area]);
 	double start = clock_seconds();
-	uint64_t spent;
+	uint64_t spent = 0;
+	double end;
 	int result;
 
 	setitimer(ITIMER_REAL, &span, NULL);
 	result = swaparea_off(devices[area]);
 	setitimer(ITIMER_REAL, &none, NULL);
-	spent = (uint64_t)((clock_seconds() - start) * 1000);
+	end = clock_seconds();
+	if (end > start) /* not always before 2.5.63 */
+		spent = (uint64_t)((end - start) * 1000);
 	worker->counters[SWAPOFF_MS] += spent;
 	if (spent > worker->counters[SLOWEST_MS])
 		worker->counters[SLOWEST_MS] = spent;
@@ -474,8 +476,10 @@ int main(int argc, char **argv)
 	each = (long)settings.memory_mib * 1024 / 4;
 	groups_make();
 	have_pageout = pageout_works();
-	if (each > (scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX))
-		each = scarce() ? AREA_KIB_SCARCE : AREA_KIB_MAX;
+	if (each > AREA_KIB_MAX)
+		each = AREA_KIB_MAX;
+	if (settings.swap_mib)
+		each = settings.swap_mib * 1024L;
 	for (i = 0; i < AREAS; i++) {
 		long kib;
 		int result;
