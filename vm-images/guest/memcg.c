@@ -304,7 +304,8 @@ static void charge_cache(struct worker *worker, struct prng *prng)
 	if (file < 0)
 		return;
 	for (offset = start; offset < start + CACHE_KIB * 1024 && !crew_over(); offset += (off_t)sizeof(block))
-		if ((writes ? pwrite(file, block, sizeof(block), offset) : pread(file, block, sizeof(block), offset)) > 0)
+		if ((writes ? pwrite(file, block, sizeof(block), offset) :
+			      pread(file, block, sizeof(block), offset)) > 0)
 			__sync_fetch_and_add(&worker->counters[FAULTS], sizeof(block) / PAGE);
 	posix_fadvise(file, start, CACHE_KIB * 1024, POSIX_FADV_DONTNEED);
 	close(file);
@@ -362,7 +363,8 @@ static void inmate_run(struct worker *worker)
 	unsigned int turn;
 
 	prng_start(&prng, settings.seed, worker->index + 256 + ((uint64_t)lives << 32));
-	if (mmap(kept, KEPT * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (mmap(kept, KEPT * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+	    MAP_FAILED)
 		_exit(0);
 	for (turn = 0; !crew_over() && !worker->targets[INMATE_LEAVES]; turn += 2) {
 		size_t size = (most / 4 + prng_below(&prng, (unsigned int)(3 * most / 4))) & ~(PAGE - 1);
@@ -662,8 +664,8 @@ int main(int argc, char **argv)
 	have_swap = swaparea_make(swap_device, (long)settings.memory_mib * 1024 / 4) >=
 			    (long)crew.workers * SMALL_KIB && !swaparea_on(swap_device);
 	have_cache = swaparea_make(cache_device, (long)crew.workers * CACHE_KIB) > 0; /* its content does not matter */
-	report_line("# note memcg cgroup_version=%d limits_kib=%d,%d swap=%d droppable_cache=%d nodes=%d", version, SMALL_KIB,
-		    LARGE_KIB, have_swap, have_cache, node_count);
+	report_line("# note memcg cgroup_version=%d limits_kib=%d,%d swap=%d droppable_cache=%d nodes=%d", version,
+		    SMALL_KIB, LARGE_KIB, have_swap, have_cache, node_count);
 	if (version == 1 && stat(BASE "/memory.use_hierarchy", &found)) /* came with 2.6.29 */
 		drain_pagevecs();
 	return crew_run(&crew);

@@ -415,8 +415,8 @@ static unsigned int phase_wait(double until, double *told, double begun)
 		sleep_milliseconds(10);
 		if (clock_seconds() >= *told + 1) {
 			*told = clock_seconds();
-			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u ballast_mib=%ld",
-				    *told - begun, phases, started, finished, alive, ballast_held_kib() / 1024);
+			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u "
+				    "ballast_mib=%ld", *told - begun, phases, started, finished, alive, ballast_held_kib() / 1024);
 		}
 	} while (clock_seconds() < until);
 	return alive;
@@ -522,15 +522,16 @@ int main(int argc, char **argv)
 			seconds += FILL_SECONDS;
 		if (!run_count || (phases && remaining < PHASE_SECONDS_MIN - 1))
 			break;
+		ballast_keep(); /* the first to go where memory ended */
 		phases++;
 		phase_run(remaining < seconds ? remaining < 1 ? 1 : (unsigned int)remaining : seconds, &told, begun);
 	}
 	strcpy(line, "# digest mix");
 	for (i = 0; i < part_count; i++)
 		worked += parts[i].rounds > 0;
-	report_append(line, " rounds=%u phases=%u started=%u finished=%u skipped=%u worked=%u died=%u killed=%u stuck=%u "
-			    "corruptions=%u order=%llu", phases, phases, started, finished, skipped, worked, died, killed,
-		      stuck, corruptions, (unsigned long long)order);
+	report_append(line, " rounds=%u phases=%u started=%u finished=%u skipped=%u worked=%u died=%u killed=%u "
+			    "stuck=%u corruptions=%u order=%llu", phases, phases, started, finished, skipped, worked,
+		      died, killed, stuck, corruptions, (unsigned long long)order);
 	for (i = 0; i < part_count; i++)
 		if (parts[i].rounds)
 			report_append(line, " %s.rounds=%llu", parts[i].name, (unsigned long long)parts[i].rounds);

@@ -174,7 +174,8 @@ static void direct(struct worker *worker, struct prng *prng, int disk)
 		parts[i].iov_base = arena + prng_below(prng, huges * PARTS) * PAGE + DIRECT_PLACE;
 		parts[i].iov_len = DIRECT_SIZE;
 	}
-	if ((prng_below(prng, 2) ? preadv(disk, parts, DIRECT_PAGES, place) : pwritev(disk, parts, DIRECT_PAGES, place)) > 0)
+	if ((prng_below(prng, 2) ? preadv(disk, parts, DIRECT_PAGES, place) :
+				   pwritev(disk, parts, DIRECT_PAGES, place)) > 0)
 		worker->counters[DIRECTS]++;
 }
 
@@ -618,8 +619,8 @@ int main(int argc, char **argv)
 	ramdisk_path(swap_device, settings.ram + 1);
 	have_swap = swaparea_make(swap_device, SWAP_KIB) > 0 && !swaparea_on(swap_device);
 	have_pageout = !madvise(arena, 0, MADV_PAGEOUT);
-	report_line("# note thpsplit huge_pages=%u swap=%d cgroup_version=%d pageout=%d debugfs=%d nodes=%d", huges, have_swap,
-		    version, have_pageout, !stat(DEBUG_SPLIT, &found), node_count);
+	report_line("# note thpsplit huge_pages=%u swap=%d cgroup_version=%d pageout=%d debugfs=%d nodes=%d", huges,
+		    have_swap, version, have_pageout, !stat(DEBUG_SPLIT, &found), node_count);
 	/* The zero page, once written to, becomes small pages, and the disturbers read before the splitters write. */
 	file_put(THP "use_zero_page", "0");
 	file_put("/proc/sys/vm/drop_caches", "4"); /* no line in the log for each shrink; 3.15 on */
