@@ -166,8 +166,8 @@ void ballast_press(long out_kib)
 		return;
 	pressed = now;
 	out = swap_used_kib();
-	/* Half of the reserve stays, or there is nothing to reclaim with. */
-	if (out < out_kib && state->room_kib > -reserve_kib / 2)
+	/* Some stays, or 2.6.9 calls the out-of-memory killer. */
+	if (out < out_kib && state->room_kib > first_room_kib / 8)
 		ballast_room(state->room_kib - BLOCK_KIB);
 	else if (out > 3 * out_kib && state->room_kib < 2 * first_room_kib)
 		ballast_room(state->room_kib + BLOCK_KIB);

@@ -238,8 +238,11 @@ static unsigned int reap(struct crew *crew, unsigned int *died, unsigned int *si
 		if (!worker)
 			continue;
 		worker->pid = 0;
-		/* The out-of-memory killer is not a fault of the worker; anything else is. */
-		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		/*
+		 * The out-of-memory killer is not a fault of the worker; anything else is.
+		 * 2.5 and early 2.6 send SIGTERM to who may touch the hardware.
+		 */
+		if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
 			(*signalled)++;
 		else if (WIFSIGNALED(status) && (*died)++ < CORRUPTIONS_SHOWN)
 			report_line("# error worker %u died of signal %d", worker->index, WTERMSIG(status));

@@ -51,7 +51,7 @@
 
 #define PAGE 4096UL
 #define HUGE (2UL << 20)
-#define BATCH 512 /* pages of one move_pages(): each call first drains every CPU's LRU caches, which is slow */
+#define BATCH 256 /* pages of one move_pages(): each call first drains every CPU's LRU caches, which is slow */
 #define SMALL_BATCH 64 /* looked at page by page */
 #define KSM_GROUP 16 /* pages of one group have different contents; each group has the same */
 #define FILE_PATH "/tmp/migration"
@@ -541,9 +541,12 @@ static void move_by_offline(struct worker *worker)
 
 static void mover_round(struct worker *worker)
 {
+	static const unsigned int kinds[8] = { PRIVATE, SHARED, HUGEPAGES, TMPFILE,
+					       PRIVATE, MERGED, DEVICE,	   TRUNCATED };
+	static unsigned int turn;
 	/* By turns, not by chance: the rare and slow ones must come in a short run, too. */
-	unsigned int region = region_present((unsigned int)(worker->counters[ROUNDS] + 3 * worker->index) % REGIONS);
-	unsigned int choice = (unsigned int)(worker->counters[ROUNDS] + 5 * worker->index) % 24;
+	unsigned int region = region_present(kinds[(turn + 2 * worker->index) % 8]);
+	unsigned int choice = (turn + 5 * worker->index) % 24;
 	unsigned int toucher = 3 * worker_choose(worker, (crew.workers + 2) / 3);
 	pid_t pid = crew.roll[toucher].pid, child = (pid_t)crew.roll[toucher].targets[CHILD];
 	int goal = (int)prng_below(&worker->prng, 2);
@@ -554,6 +557,7 @@ static void mover_round(struct worker *worker)
 		sleep_milliseconds(5);
 		return;
 	}
+	turn++;
 	if (choice == 23) {
 		if (!file_put("/proc/sys/vm/compact_memory", "1"))
 			worker->counters[COMPACTIONS]++;
