@@ -11,8 +11,8 @@
  * copy-on-write and exit), moves pages between nodes and with mremap, pushes
  * them out, locks and unmerges them. Who looks in from outside, as far as the
  * kernel has it: a mirror of its address space (/dev/hmm_dmirror, 5.8 on, driven
- * by a second thread: reads, writes, moves to device memory and back, exclusive
- * access); odd workers with process_vm_readv/writev (3.2 on), /proc/PID/mem and
+ * by a second thread: reads, writes, moves to device memory and back; exclusive
+ * access from 6.15 on); odd workers with process_vm_readv/writev (3.2 on), /proc/PID/mem and
  * ptrace (all kernels). They trace a process that shares the owner's memory and
  * only sleeps, so that the owner itself never has to stop.
  *
@@ -52,6 +52,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,7 +110,7 @@ static struct crew crew;
 static char *arena, *elsewhere; /* at one address in all workers */
 static struct ledger *ledgers;	/* by worker */
 static int nodes[2], node_count;
-static int have_vm, have_pageout, mirrors;
+static int have_vm, have_pageout, have_ksm, have_exclusive, mirrors;
 static unsigned int snapshot_number; /* of its ioctl: 3 or 4; exclusive access is the one after */
 static int mirror = -1;		     /* this process's */
 static struct worker *mirror_worker;
@@ -215,7 +216,7 @@ static void merged_burst(struct worker *worker)
 	double end = clock_seconds() + BURST_MILLISECONDS / 1000.0;
 	unsigned int number;
 
-	while (clock_seconds() < end && !crew_over())
+	while (have_ksm && clock_seconds() < end && !crew_over())
 		for (number = MERGEABLE + ANCHORS; number < AWAY; number++) {
 			look_here(worker, "merged pages", number);
 			page_write(worker, number);
@@ -243,11 +244,16 @@ static int mirror_call(unsigned long request, unsigned int first, unsigned int c
 	return ioctl(mirror, request, &command);
 }
 
-static int mirror_open(unsigned int index)
+/*
+ * The first device is the first owner's alone, and only to it do pages move:
+ * from 6.1 on the test driver takes back all pages of a device when anybody
+ * closes it, and that does not go together with others that move there.
+ */
+static int mirror_open(unsigned int device)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), MIRROR_PATH, index % MIRRORS);
+	snprintf(path, sizeof(path), MIRROR_PATH, device);
 	return open(path, O_RDWR);
 }
 
@@ -306,7 +312,8 @@ static void *mirror_drive(void *unused)
 
 		switch (prng_below(&prng, 8)) {
 		case 0:
-			mirror_read(worker, MIRROR_TO_DEVICE, away, count, MIRROR_MOVES);
+			if (worker->index == 0)
+				mirror_read(worker, MIRROR_TO_DEVICE, away, count, MIRROR_MOVES);
 			break;
 		case 1:
 			if (snapshot_number > MIRROR_THIRD)
@@ -317,7 +324,8 @@ static void *mirror_drive(void *unused)
 				worker->counters[SNAPSHOTS]++;
 			break;
 		case 3:
-			mirror_read(worker, MIRROR_IOCTL(snapshot_number + 1), first, count, EXCLUSIVES); /* 5.13 on */
+			if (have_exclusive)
+				mirror_read(worker, MIRROR_IOCTL(snapshot_number + 1), first, count, EXCLUSIVES);
 			break;
 		case 4:
 		case 5:
@@ -360,7 +368,7 @@ static void owner_begin(struct worker *worker)
 		page_write(worker, number);
 	}
 	if (mirrors) {
-		mirror = mirror_open(worker->index / 2);
+		mirror = mirror_open(worker->index > 0);
 		mirror_worker = worker;
 		if (mirror >= 0 && pthread_create(&thread, NULL, mirror_drive, NULL))
 			_exit(1);
@@ -404,7 +412,7 @@ static void fork_and_write(struct worker *worker, unsigned int first, unsigned i
 	if (!child) {
 		worker->targets[CHILD] = (uintptr_t)getpid();
 		if (with_mirror)
-			mirror = mirror_open(worker->index / 2);
+			mirror = mirror_open(1);
 		for (i = 0; i < count; i++) {
 			if (with_mirror && i % 8 == 0)
 				mirror_call(MIRROR_READ, first + i, 1, copy);
@@ -711,6 +719,21 @@ static void mirrors_make(void)
 	}
 }
 
+/*
+ * Exclusive access came in 5.13, and until 6.15 the entries that it leaves in
+ * page tables were taken for pages by whoever migrates or splits them: there it
+ * is left out, or every kernel would die of it.
+ */
+static int exclusive_works(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 15);
+}
+
 /* Which ioctl is the snapshot: it is the one that gives states, not data, of pages. */
 static void mirrors_probe(void)
 {
@@ -762,6 +785,7 @@ int main(int argc, char **argv)
 	ramdisk_path(device, settings.ram);
 	swap = have_pageout && swaparea_make(device, SWAP_KIB) > 0 && !swaparea_on(device);
 	mirrors_probe();
+	have_exclusive = mirrors && exclusive_works();
 	crew.name = "notifier";
 	crew.settings = &settings;
 	crew.counters = counter_names;
@@ -776,7 +800,7 @@ int main(int argc, char **argv)
 		    snapshot_number, have_vm, have_pageout, swap);
 	file_put("/sys/kernel/mm/ksm/pages_to_scan", "100");
 	file_put("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	file_put("/sys/kernel/mm/ksm/run", "1");
+	have_ksm = !file_put("/sys/kernel/mm/ksm/run", "1");
 	status = crew_run(&crew);
 	file_put("/sys/kernel/mm/ksm/run", "0");
 	return status;
