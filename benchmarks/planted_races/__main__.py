@@ -56,10 +56,12 @@ def found_by(stressor: str, cells: list[CellRow]) -> Found:
     )
 
 
-def measure(workshop: Workshop, race: PlantedRace, runs: int) -> tuple[Found, Found]:
-    """The rates of the right and of the wrong stressor. Raises what a run raises."""
+def measure(
+    workshop: Workshop, race: PlantedRace, stressors: tuple[str, ...], runs: int, jobs: int
+) -> tuple[Found, ...]:
+    """The rates of the stressors, ``jobs`` guests at a time. Raises what a run raises."""
     series = write_series(workshop, race, workshop.layout.results / "planted-races")
-    request = RunRequest(str(series), trees=(race.tree,), stressors=(race.right, race.wrong), repeat=runs)
+    request = RunRequest(str(series), trees=(race.tree,), stressors=stressors, repeat=runs, jobs=jobs)
     run = Run(workshop, request, kind="benchmark")
     prepared = prepare_tree(workshop, run.spec, run.spec.trees[0], request)
     workshop.store.start_run(run.row)
@@ -67,14 +69,14 @@ def measure(workshop: Workshop, race: PlantedRace, runs: int) -> tuple[Found, Fo
     run.run_cells(prepared, run.kernels(prepared, (1,)), range(runs))
     run.close(0, "benchmark")
     cells = workshop.store.run_cells(run.row.id)
-    return found_by(race.right, cells), found_by(race.wrong, cells)
+    return tuple(found_by(stressor, cells) for stressor in stressors)
 
 
-def row_of(race: PlantedRace, right: Found, wrong: Found) -> str:
+def row_of(race: PlantedRace, right: Found, *wrong: Found) -> str:
     """A line of the table in Markdown."""
     found = "; ".join(f"{title} ({count})" for title, count in right.titles)
     median = f"{statistics.median(right.seconds):.0f} s" if right.seconds else ""
-    return f"| {race.name} | {race.bug} | {right} | {median} | {found.replace('|', '')} | {wrong} |"
+    return f"| {race.name} | {race.bug} | {right} | {median} | {found.replace('|', '')} | {wrong[0] if wrong else ''} |"
 
 
 def main() -> int:
@@ -82,6 +84,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.planted_races", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of planted races (default: all)")
     parser.add_argument("--runs", type=int, default=20, help="boots with each of the two stressors (default: 20)")
+    parser.add_argument("--jobs", type=int, default=1, help="guests at a time (default: 1)")
+    parser.add_argument("--right-only", action="store_true", help="only the stressor that is to find it")
     arguments = parser.parse_args()
     races = {race.name: race for race in planted_races()}
     unknown = [name for name in arguments.names if name not in races]
@@ -91,7 +95,9 @@ def main() -> int:
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         for name in arguments.names or races:
-            print(row_of(races[name], *measure(workshop, races[name], arguments.runs)), flush=True)
+            race = races[name]
+            stressors = (race.right,) if arguments.right_only else (race.right, race.wrong)
+            print(row_of(race, *measure(workshop, race, stressors, arguments.runs, arguments.jobs)), flush=True)
     return 0
 
 

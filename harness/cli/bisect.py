@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.bisect import Bisect
 from harness.runs.request import RunRequest
@@ -44,12 +45,12 @@ def bisect_command(
     )
     click.echo("")
     result = report.result
-    where = f"{safe(report.title)} on {report.tree}"
+    where = f"{clean(report.title)} on {report.tree}"
     if result.first_bad is not None:
-        click.echo(f"{where}: patch {result.first_bad} is the first that shows it: {safe(report.subject)}")
+        click.echo(f"{where}: patch {result.first_bad} is the first that shows it: {clean(report.subject)}")
         click.echo(f"confidence {result.confidence:.1%} that no clean prefix on the way was luck")
         if report.own_line:
             click.echo(f"the report is printed by {report.own_line}, a line of the series itself")
     else:
-        click.echo(f"{where}: {safe(result.reason)}")
+        click.echo(f"{where}: {clean(result.reason)}")
     return report.exit_code

@@ -7,9 +7,10 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.config.yaml_file import nearest
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 from harness.reports.config import config_object, history_object, history_rows, need_words, needs_of
 from harness.reports.terminal import listener_for
 from harness.runs.configuring import ConfiguredTree, configure_tree
@@ -107,9 +108,9 @@ def _show(done: ConfiguredTree, told: dict[str, object], show_all: bool) -> None
         ])  # fmt: skip
     click.echo()
     for option, reason in done.series_lacks:
-        click.echo(f"the series requires CONFIG_{safe(option)}: {safe(reason)}")
+        click.echo(f"the series requires CONFIG_{clean(option)}: {clean(reason)}")
     for name, lacks in done.lacks:
-        needs = "; ".join(f"needs CONFIG_{safe(option)}: {safe(reason)}" for option, reason in lacks)
+        needs = "; ".join(f"needs CONFIG_{clean(option)}: {clean(reason)}" for option, reason in lacks)
         click.echo(f"stressor {name}: {'blocked, ' + needs if needs else 'has all its options'}")
 
 
@@ -124,7 +125,7 @@ def _named(row: dict[str, str]) -> str:
 
 def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     click.echo(f"\n{title}")
-    print_rows(header, [tuple(map(safe, row)) for row in rows])
+    print_rows(header, [tuple(map(clean, row)) for row in rows])
 
 
 @config_command.command("explain")

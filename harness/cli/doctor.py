@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from harness.cli.output import safe
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.doctor import checks
 from harness.runs.workshop import Workshop
@@ -25,8 +25,8 @@ def doctor_command() -> int:
     with listener_for(sys.stderr) as listener:
         for check in checks(Workshop(listener)):
             word = {True: "ok", False: "MISSING" if check.name not in _OPTIONAL else "no", None: "unknown"}[check.good]
-            remedy = f"; {safe(check.remedy)}" if check.good is not True and check.remedy else ""
-            click.echo(f"{word:8} {check.name}: {safe(check.told)}{remedy}")
+            remedy = f"; {clean(check.remedy)}" if check.good is not True and check.remedy else ""
+            click.echo(f"{word:8} {check.name}: {clean(check.told)}{remedy}")
             if check.good is False and check.name not in _OPTIONAL:
                 worst = 3
     return worst

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.config.yaml_file import nearest
 from harness.model.era import CompilerFlags, Era
 from harness.model.era_check import EraRow, EraState
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 from harness.model.tree import Fixup
 from harness.model.version import KernelVersion
 from harness.reports.era_table import era_json, era_markdown, era_table
@@ -91,7 +92,7 @@ def _show(era: Era) -> None:
     )
     for name, value in facts:
         if value:
-            click.echo(f"{name:14} {safe(value)}")
+            click.echo(f"{name:14} {clean(value)}")
 
 
 def _told(cc: CompilerFlags) -> str:
@@ -101,7 +102,7 @@ def _told(cc: CompilerFlags) -> str:
 def _show_fixups(fixups: Sequence[Fixup]) -> None:
     for fixup in fixups:
         told = f"{fixup.name}: {fixup.file}, kernels {fixup.versions}: {fixup.reason}"
-        click.echo(textwrap.fill(safe(told), 110, initial_indent=f"{'fix-up':14} ", subsequent_indent=" " * 15))
+        click.echo(textwrap.fill(clean(told), 110, initial_indent=f"{'fix-up':14} ", subsequent_indent=" " * 15))
 
 
 @era_command.command("check")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import safe, show_comparison, show_summary, write_report
+from harness.cli.output import show_comparison, show_summary, write_report
 from harness.config.nightly_file import load_nightly
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.nightly import run_night, timer_units, worst_code
 from harness.runs.workshop import Workshop
@@ -39,5 +40,5 @@ def nightly_command(config: Path | None, install: bool) -> int:
         elif result.error is None:
             click.echo("\nno last night to compare with")
         if result.error is not None:
-            click.echo(f"failed: {safe(str(result.error))}")
+            click.echo(f"failed: {clean(str(result.error))}")
     return worst_code(result.exit_code for result in results)

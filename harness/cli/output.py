@@ -13,7 +13,7 @@ from harness.model.cell import CellResult
 from harness.model.errors import InfrastructureError, UserError
 from harness.model.finding import CONSOLE, KERNEL_LOG, FrameTouch
 from harness.model.noise import NoiseEntry
-from harness.model.plain_text import clean as safe
+from harness.model.plain_text import clean
 from harness.model.series import Series
 from harness.model.tree import PatchState
 from harness.reports import tables
@@ -32,7 +32,6 @@ from harness.verdicts.hunk_conflicts import HunkConflict
 
 __all__ = [
     "print_rows",
-    "safe",
     "show_application",
     "show_applied",
     "show_cell",
@@ -68,9 +67,9 @@ def show_cell(
 ) -> None:
     """A cell's outcome, its findings, what known noise (``entries``) suppresses, the findings' traces in the source,
     and where its files are. ``touched`` as in CellRow.touched_frames; ``text`` reads the source of its kernel."""
-    click.echo(f"cell {result.key}\n{result.outcome}{f': {safe(result.reason)}' if result.reason else ''}")
+    click.echo(f"cell {result.key}\n{result.outcome}{f': {clean(result.reason)}' if result.reason else ''}")
     reached = f", user space after {result.user_space:.1f} s" if result.user_space is not None else ""
-    click.echo(f"{result.seconds:.1f} s{reached}{f', {safe(result.guest)}' if result.guest else ''}\n")
+    click.echo(f"{result.seconds:.1f} s{reached}{f', {clean(result.guest)}' if result.guest else ''}\n")
     if result.findings:
         tables.show(sys.stdout, tables.findings_table(result.findings))
     for line in tables.suppressed_lines(result.findings, entries):
@@ -103,20 +102,22 @@ def show_plan(plan: RunPlan) -> None:
     for build in plan.builds:
         number = str(build.patches)
         state = {True: "at hand", False: "to build", None: "to build"}[build.at_hand]
-        rows.append((build.tree, number, safe(build.subject), state, "" if build.at_hand else f"{build.seconds:.0f} s"))
+        rows.append(
+            (build.tree, number, clean(build.subject), state, "" if build.at_hand else f"{build.seconds:.0f} s")
+        )
     print_rows(("tree", "patches", "subject", "kernel", "expected"), rows)
     click.echo()
     todo = plan.cells - plan.cells_at_hand
-    print_rows(("tree", "stressor", "because"), [tuple(map(safe, row)) for row in plan.stressors])
+    print_rows(("tree", "stressor", "because"), [tuple(map(clean, row)) for row in plan.stressors])
     click.echo(f"\nboots: {plan.cells}, {plan.cells_at_hand} at hand, {todo} to do")
     click.echo(f"expected: about {plan.seconds / 60:.0f} min, {plan.disk_bytes >> 20} MiB of disk")
     for tree, why in plan.unavailable:
-        click.echo(f"{tree}  unavailable: {safe(why)}")
+        click.echo(f"{tree}  unavailable: {clean(why)}")
     for tree in dict.fromkeys(state.tree for state in plan.patches):
         click.echo(f"\n{tree}")
         show_applied([state for state in plan.patches if state.tree == tree])
     for note in plan.notes:
-        click.echo(f"note: {safe(note)}")
+        click.echo(f"note: {clean(note)}")
 
 
 def show_applied(states: Sequence[PatchState]) -> None:
@@ -141,15 +142,15 @@ def show_application(workshop: Workshop, series: Series, tree: str) -> None:
 def show_conflicts(conflicts: Sequence[HunkConflict]) -> None:
     """Hunks that do not apply, each with what it wants to find and what the tree has nearest, on standard error."""
     for conflict in conflicts:
-        click.echo(f"{safe(conflict.path)}:{conflict.line}: {safe(conflict.why)}", err=True)
+        click.echo(f"{clean(conflict.path)}:{conflict.line}: {clean(conflict.why)}", err=True)
         if conflict.old:
             click.echo("  the patch wants:", err=True)
         for line in conflict.old:
-            click.echo(f"    {safe(line.expandtabs())}", err=True)
+            click.echo(f"    {clean(line.expandtabs())}", err=True)
         if conflict.tree:
             click.echo("  the tree has (= a line of the hunk, ! another):", err=True)
         for number, line in enumerate(conflict.tree, conflict.tree_line):
-            click.echo(f"    {number:6} {safe(line.expandtabs())}", err=True)
+            click.echo(f"    {number:6} {clean(line.expandtabs())}", err=True)
 
 
 def write_report(workshop: Workshop, summary: RunSummary, output: Path | None = None) -> Path:

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from harness.cli.output import safe
 from harness.model.cell import Outcome
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.repro import alike, repro_task, run_repro
 from harness.runs.workshop import Workshop
@@ -34,8 +34,8 @@ def repro_command(cell: str, only_print: bool, times: int) -> int:
             result = run_repro(workshop, task)
             results.append(result)
             same += alike(recorded, result)
-            click.echo(f"{result.outcome}: {safe(result.reason)}")
-    click.echo(f"recorded: {recorded.outcome}: {safe(recorded.reason)}")
+            click.echo(f"{result.outcome}: {clean(result.reason)}")
+    click.echo(f"recorded: {recorded.outcome}: {clean(recorded.reason)}")
     click.echo(f"reproduced {same} of {times}")
     if all(result.outcome is Outcome.HARNESS_FAILURE for result in results):
         return 3

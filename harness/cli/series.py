@@ -7,11 +7,12 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe, show_application
+from harness.cli.output import print_rows, show_application
 from harness.cli.series_base import base_command
 from harness.cli.series_import import import_command
 from harness.cli.series_log import patch_lines, series_lines, series_object
 from harness.cli.series_repair import repair_command
+from harness.model.plain_text import clean
 from harness.model.series import Series, SeriesSpec
 from harness.reports.terminal import listener_for
 from harness.runs.preparation import series_for, series_trees
@@ -73,18 +74,18 @@ def _show(series: Series, as_json: bool) -> None:
 def _show_on_trees(workshop: Workshop, spec: SeriesSpec, tree: str | None, mail: str | None) -> int:
     """The series' facts, then its patches for each tree. Exit code 3 where they can be had for none."""
     failed = 0
-    click.echo(f"{safe(spec.title)}\n{safe(', '.join((spec.posted, *spec.lists)))}; {spec.patches} patches")
+    click.echo(f"{clean(spec.title)}\n{clean(', '.join((spec.posted, *spec.lists)))}; {spec.patches} patches")
     if spec.message_ids:
-        click.echo(f"cover: {safe(spec.message_ids[0])}")
+        click.echo(f"cover: {clean(spec.message_ids[0])}")
     places = series_trees(spec, [tree] if tree else [], workshop)
     for place in places:
-        click.echo(f"\n{place.tree}" + (f": {safe(place.note)}" if place.note else ""))
+        click.echo(f"\n{place.tree}" + (f": {clean(place.note)}" if place.note else ""))
         try:
             found = series_for(workshop, spec, place, mail, damaged=tree is None)
         except Exception as error:
             if tree or mail:
                 raise
-            click.echo(f"  unavailable: {safe(str(error))}")
+            click.echo(f"  unavailable: {clean(str(error))}")
             failed += 1
             continue
         if place.port is None:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.model.base import BaseRanking, RankedTree
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.series_base import base_of, series_of
 from harness.runs.workshop import Workshop
@@ -53,21 +54,21 @@ def _show(ranking: BaseRanking) -> None:
         rows.append((_name(tree), *hunks, blobs, f"{tree.score:.2f}"))
     print_rows(("tree", "clean", "offset", "fuzz", "missing", "blobs", "score"), rows)
     for tree in ranking.trees[:SHOWN]:
-        click.echo(f"\n{safe(tree.candidate.name)}")
+        click.echo(f"\n{clean(tree.candidate.name)}")
         for reason in tree.reasons:
-            click.echo(f"  {safe(reason)}")
+            click.echo(f"  {clean(reason)}")
         if alike := tree.candidate.alike:
             few = ", ".join(name.rpartition("@")[2] for name in (alike if len(alike) < 4 else (alike[0], alike[-1])))
             click.echo(f"  {len(alike)} more of the range {'has' if len(alike) == 1 else 'have'} the same files where "
                        f"the series changes them: {'from ' if len(alike) >= 4 else ''}"
-                       f"{safe(few.replace(', ', ' to ') if len(alike) >= 4 else few)}")  # fmt: skip
+                       f"{clean(few.replace(', ', ' to ') if len(alike) >= 4 else few)}")  # fmt: skip
     others = len(ranking.trees) - SHOWN
     click.echo("")
     if others > 0:
         click.echo(f"{others} more were tried and fit less well")
     for name, why in ranking.not_tried:
-        click.echo(f"{safe(name)}  not tried: {safe(why)}")
-    click.echo(safe(ranking.sentence))
+        click.echo(f"{clean(name)}  not tried: {clean(why)}")
+    click.echo(clean(ranking.sentence))
 
 
 def _name(tree: RankedTree) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import zip_longest
 
-from harness.cli.output import safe
 from harness.intake.touched_functions import patch_functions
+from harness.model.plain_text import clean
 from harness.model.series import Patch, Series
 
 MAX_SHOWN = 40  # functions named of one patch
@@ -65,59 +65,59 @@ def provenance_words(patch: Patch) -> str:
 
 def patch_lines(patch: Patch) -> Iterator[str]:
     """One patch of a log."""
-    yield f"  {patch.index}  {safe(patch.subject)}  (+{patch.added} -{patch.removed}, {provenance_words(patch)})"
-    mail_id = f", <{safe(patch.message_id)}>" if patch.message_id else ""
-    yield f"     {safe(patch.author) or 'no author named'}, {_when(patch.date)}{mail_id}"
-    yield f"     files: {safe(', '.join(patch.files))}"
+    yield f"  {patch.index}  {clean(patch.subject)}  (+{patch.added} -{patch.removed}, {provenance_words(patch)})"
+    mail_id = f", <{clean(patch.message_id)}>" if patch.message_id else ""
+    yield f"     {clean(patch.author) or 'no author named'}, {_when(patch.date)}{mail_id}"
+    yield f"     files: {clean(', '.join(patch.files))}"
     functions = patch_functions(patch)
     if functions:
         more = f", {len(functions) - MAX_SHOWN} more" if len(functions) > MAX_SHOWN else ""
-        yield f"     functions: {safe(', '.join(functions[:MAX_SHOWN]))}{more}"
+        yield f"     functions: {clean(', '.join(functions[:MAX_SHOWN]))}{more}"
     if patch.trailers:
         count = Counter(trailer.key for trailer in patch.trailers)
         keys = ", ".join(f"{key} {number}" if number > 1 else key for key, number in count.items())
-        yield f"     trailers: {len(patch.trailers)} ({safe(keys)})"
+        yield f"     trailers: {len(patch.trailers)} ({clean(keys)})"
     if patch.damage:
-        yield f"     damaged: {safe(patch.damage)}"
+        yield f"     damaged: {clean(patch.damage)}"
     for text in patch.repairs:
-        yield f"     repaired: {safe(text)}"
+        yield f"     repaired: {clean(text)}"
     for text in patch.notes:
-        yield f"     note: {safe(text)}"
+        yield f"     note: {clean(text)}"
 
 
 def series_lines(series: Series) -> Iterator[str]:
     """What a series is, then each patch, each missing one, and the postings before it."""
     dates = [date for date in (series.cover_date, *(patch.date for patch in series.patches)) if date]
     authors = dict.fromkeys([series.cover_author] if series.cover_author else [p.author for p in series.patches])
-    yield safe(series.title)
+    yield clean(series.title)
     facts = [
         version_words(series),
         f"{series.total} patch{'es' if series.total != 1 else ''}",
         _when(min(dates, default=None)),
     ]
-    named = [safe(author) for author in authors if author]
+    named = [clean(author) for author in authors if author]
     yield ", ".join([*facts, *named[:3], *(["and others"] if len(named) > 3 else [])])
     if series.lists:
-        yield f"lists: {safe(', '.join(series.lists))}"
+        yield f"lists: {clean(', '.join(series.lists))}"
     if series.cover is not None:
         mail_id = series.cover_message_id
-        yield f"cover: {f'<{safe(mail_id)}>' if mail_id else 'its message id is unknown'}"
+        yield f"cover: {f'<{clean(mail_id)}>' if mail_id else 'its message id is unknown'}"
     for text in series.prerequisites:
-        yield f"prerequisite: {safe(text)}"
+        yield f"prerequisite: {clean(text)}"
     for text in series.notes:
-        yield f"note: {safe(text)}"
+        yield f"note: {clean(text)}"
     for patch in series.patches:
         yield from patch_lines(patch)
     if series.missing:
-        yield f"missing: {safe(missing_words(series))}"
+        yield f"missing: {clean(missing_words(series))}"
         for index, title, mail_id in _missing(series):
             if title or mail_id:
-                yield f"  {index}  {safe(title) or '?'}" + (f"  <{safe(mail_id)}>" if mail_id else "")
+                yield f"  {index}  {clean(title) or '?'}" + (f"  <{clean(mail_id)}>" if mail_id else "")
     for older in series.older:
         when = min((date for date in (older.cover_date, *(p.date for p in older.patches)) if date), default=None)
         held = f"{len(older.patches)} of {older.total} patches"
-        told = f": {safe(', '.join(older.notes))}" if older.notes else ""
-        yield f'older: {version_words(older)}, {held}, {_when(when)}, "{safe(older.title)}"{told}'
+        told = f": {clean(', '.join(older.notes))}" if older.notes else ""
+        yield f'older: {version_words(older)}, {held}, {_when(when)}, "{clean(older.title)}"{told}'
 
 
 def _date(date: datetime | None) -> str | None:

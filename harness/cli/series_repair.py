@@ -11,10 +11,11 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import print_rows, safe, write_file
+from harness.cli.output import print_rows, write_file
 from harness.intake.repair import THRESHOLD, Repair, RepairedHunk, concluded
 from harness.intake.repair.patch_mail import patch_mail
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 from harness.model.series import Patch, Series
 from harness.reports.repair_text import HUNK_COLUMNS, around, beside_tree, guesses, hunk_rows, notes_of
 from harness.reports.terminal import listener_for
@@ -83,9 +84,9 @@ def repair_command(
     if refused is not None:
         _show_doubtful([hunk for one in done for hunk in _doubtful(one.repair, threshold)])
         raise refused
-    click.echo(f"\nwritten: {safe(str(output))}")
+    click.echo(f"\nwritten: {clean(str(output))}")
     if rejected:
-        click.echo(f"without a place: {safe(str(rejects))}")
+        click.echo(f"without a place: {clean(str(rejects))}")
     return _compile(tree, series, done) if compiles else 0
 
 
@@ -119,10 +120,10 @@ def _compile(tree: str, series: Series, done: Sequence[RepairedPatch]) -> int:
     if not compiled:
         click.echo("nothing to compile: no C file is touched")
     for one in compiled:
-        told = f"does not compile: {safe(one.after)}" if one.after else "compiles"
-        click.echo(f"{one.path}  {told}" + (f" (nor without the patches: {safe(one.before)})" if one.before else ""))
+        told = f"does not compile: {clean(one.after)}" if one.after else "compiles"
+        click.echo(f"{one.path}  {told}" + (f" (nor without the patches: {clean(one.before)})" if one.before else ""))
         for warning in one.warnings:
-            click.echo(f"  new warning: {safe(str(warning))}")
+            click.echo(f"  new warning: {clean(str(warning))}")
     return int(any(one.is_broken for one in compiled))
 
 
@@ -131,7 +132,7 @@ def _doubtful(repair: Repair, threshold: float) -> list[RepairedHunk]:
 
 
 def _show(one: RepairedPatch, total: int) -> None:
-    click.echo(f"{one.patch.index} of {total}  {safe(one.patch.subject)}: {one.repair.grade}")
+    click.echo(f"{one.patch.index} of {total}  {clean(one.patch.subject)}: {one.repair.grade}")
     print_rows(HUNK_COLUMNS, list(islice(hunk_rows(one.repair), MAX_ROWS)))
     hunks = len(one.repair.hunks)
     if hunks > MAX_ROWS:
@@ -170,7 +171,9 @@ def _ask(patch: Patch, repair: Repair) -> Repair:
                 if every:
                     break
                 line = lines[at]
-                click.echo(f"\n{safe(hunk.path)} {hunk.header}: {safe(line.what)}: {safe(line.why)} ({line.sure:.0%})")
+                click.echo(
+                    f"\n{clean(hunk.path)} {hunk.header}: {clean(line.what)}: {clean(line.why)} ({line.sure:.0%})"
+                )
                 for shown in around(lines, at):
                     click.echo(shown)
                 answer = click.prompt(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from harness.cli.output import safe
 from harness.guests.ssh_keys import Login
 from harness.guests.ssh_visit import CommandVisit
 from harness.guests.terminal import ShellVisit, Terminal
 from harness.model.command import OUTPUT, Visit
 from harness.model.errors import UserError
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.command_ending import how_it_ended
 from harness.runs.guest_shell import LONGEST_SECONDS, ShellEnd, ShellGuest, shell_guest, visit_guest
@@ -57,7 +57,7 @@ def shell_command(
     with listener_for(sys.stderr) as listener:
         workshop = Workshop(listener)
         guest = shell_guest(workshop, target, request)
-    click.echo(f"booting {safe(guest.name)} ...", err=True)
+    click.echo(f"booting {clean(guest.name)} ...", err=True)
     if command is not None:
         return _command(workshop, guest, command, float(timeout or LONGEST_SECONDS))
     terminal = Terminal(sys.stdin.fileno(), sys.stdout.fileno())
@@ -79,13 +79,13 @@ def _command(workshop: Workshop, guest: ShellGuest, command: str, seconds: float
     if result.visit is Visit.ENDED and result.status is not None:
         return result.status
     if not end.died:
-        click.echo(f"harness: {safe(how_it_ended(result))}", err=True)
+        click.echo(f"harness: {clean(how_it_ended(result))}", err=True)
     return NO_STATUS
 
 
 def _tell(end: ShellEnd) -> None:
     if end.died:
-        click.echo(f"harness: the guest died: {safe(end.died)}; its console: {end.kept}", err=True)
+        click.echo(f"harness: the guest died: {clean(end.died)}; its console: {end.kept}", err=True)
 
 
 class _Printer:
@@ -103,12 +103,12 @@ class _Printer:
             return
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
-            click.echo(safe(line.decode("utf-8", "replace").rstrip("\r")))
+            click.echo(clean(line.decode("utf-8", "replace").rstrip("\r")))
         if len(self._partial) > 4096:
             self.close()
 
     def close(self) -> None:
         """Shows a last line without an end."""
         if self._partial:
-            click.echo(safe(self._partial.decode("utf-8", "replace")))
+            click.echo(clean(self._partial.decode("utf-8", "replace")))
         self._partial = b""

@@ -8,8 +8,9 @@ import textwrap
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.model.cell import Outcome, Stressor
+from harness.model.plain_text import clean
 from harness.model.version import KernelVersion
 from harness.reports.stress_table import HEADER, trial_markdown, trial_object, trial_rows
 from harness.reports.terminal import listener_for
@@ -51,17 +52,17 @@ def show_stressor(name: str, tree: str | None) -> int:
         catalogue = Workshop(listener).catalogue
         stressor = catalogue.stressor(name)
         version = catalogue.tree(tree).kernel_version if tree else None
-    click.echo(f"{safe(stressor.name)}: {safe(stressor.area)}\n")
-    click.echo(textwrap.fill(safe(stressor.summary), 100) + "\n")
+    click.echo(f"{clean(stressor.name)}: {clean(stressor.area)}\n")
+    click.echo(textwrap.fill(clean(stressor.summary), 100) + "\n")
     if version is not None and version not in stressor.versions:
-        click.echo(f"not in kernels of {tree} ({version}): {safe(stressor.absent)}")
+        click.echo(f"not in kernels of {tree} ({version}): {clean(stressor.absent)}")
         return 0
     print_rows(("about", "is"), facts_of(stressor, version))
     rules = [rule for rule in stressor.proof if version is None or version in rule.versions]
     if rules:
         click.echo(f"\nproof, in {stressor.seconds} s: one of the counters of each row must move by so much\n")
         rows = [
-            (", ".join(map(safe, rule.any_of)), str(rule.minimum), safe(rule.reason), str(rule.versions))
+            (", ".join(map(clean, rule.any_of)), str(rule.minimum), clean(rule.reason), str(rule.versions))
             for rule in rules
         ]
         print_rows(("counters", "by", "shows that", "kernels"), rows)
@@ -86,7 +87,7 @@ def facts_of(stressor: Stressor, version: KernelVersion | None) -> list[tuple[st
         ("races", ", ".join(stressor.races)),
         ("defined in", stressor.where),
     )
-    return [(name, safe(words)) for name, words in facts if words]
+    return [(name, clean(words)) for name, words in facts if words]
 
 
 @stress_command.command("try")

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.model.era import Toolchain
 from harness.model.errors import InfrastructureError
+from harness.model.plain_text import clean
 from harness.reports.terminal import listener_for
 from harness.runs.toolchains import ToolchainState, toolchain_states, verify_toolchain
 from harness.runs.workshop import Workshop
@@ -27,7 +28,7 @@ def list_toolchains() -> int:
     header = ("name", "suite", "tools", "image", "MiB", "eras", "summary")
     print_rows(header, [_row(state) for state in states])
     if states and states[-1].unknown:
-        click.echo(f"what is here cannot be told: {safe(states[-1].unknown)}", err=True)
+        click.echo(f"what is here cannot be told: {clean(states[-1].unknown)}", err=True)
     return 0
 
 
@@ -63,7 +64,7 @@ def show_toolchain(name: str) -> int:
     )
     for key, value in facts:
         if value:
-            click.echo(f"{key:11}{safe(value)}")
+            click.echo(f"{key:11}{clean(value)}")
     return 0
 
 
@@ -86,7 +87,7 @@ def build_toolchains(names: tuple[str, ...], again: bool) -> int:
             except InfrastructureError as error:
                 if len(chosen) == 1:
                     raise
-                click.echo(f"harness: {safe(str(error))}", err=True)
+                click.echo(f"harness: {clean(str(error))}", err=True)
                 worst = error.exit_code
     return worst
 
@@ -109,7 +110,7 @@ def verify_toolchains(names: tuple[str, ...]) -> int:
             try:
                 found = verify_toolchain(workshop, state.toolchain)
             except InfrastructureError as error:
-                click.echo(f"{name}: FAILED: {safe(str(error))}")
+                click.echo(f"{name}: FAILED: {clean(str(error))}")
                 worst = error.exit_code
                 continue
             good = not found.failures and not found.other_tools
@@ -119,7 +120,7 @@ def verify_toolchains(names: tuple[str, ...]) -> int:
             for tool in found.tools:
                 declared = "" if tool.agrees else f", declared {tool.declared} in {state.toolchain.where}"
                 told = tool.found or "silent"
-                click.echo(f"  {'ok' if tool.agrees else 'FAILED':6}  {tool.tool} {told}{safe(declared)}")
+                click.echo(f"  {'ok' if tool.agrees else 'FAILED':6}  {tool.tool} {told}{clean(declared)}")
             worst = worst if good else InfrastructureError.exit_code
     return worst
 
@@ -144,4 +145,4 @@ def _tools(toolchain: Toolchain) -> str:
 
 
 def _detail(text: str) -> str:
-    return f": {safe(text)}" if text else ""
+    return f": {clean(text)}" if text else ""

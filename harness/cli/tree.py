@@ -7,9 +7,10 @@ import sys
 
 import click
 
-from harness.cli.output import print_rows, safe
+from harness.cli.output import print_rows
 from harness.config.tree_file import source_of
 from harness.model.errors import TreeUnavailable, UserError
+from harness.model.plain_text import clean
 from harness.model.tree import Source
 from harness.reports.terminal import listener_for
 from harness.runs.cleaning import folder_size
@@ -81,11 +82,11 @@ def add_tree_command(
         added = add_tree(
             Workshop(listener), name, version, source, era=era, user=user, environment=dict(os.environ)
         )  # fmt: skip
-    click.echo(f"{name}: version {added.tree.version}, era {added.era.name}: {safe(added.era.summary)}")
+    click.echo(f"{name}: version {added.tree.version}, era {added.era.name}: {clean(added.era.summary)}")
     for pin in added.tree.sources[0].pins:
         click.echo(f"  {pin.kind} {pin.value}")
     if added.note:
-        click.echo(f"note: {safe(added.note)}")
+        click.echo(f"note: {clean(added.note)}")
     click.echo(f"written: {added.path}")
     return 0
 

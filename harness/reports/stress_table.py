@@ -47,7 +47,8 @@ def _number(rate: float) -> str:
 def _functions(boot: TrialBoot) -> str:
     if boot.sampling is None:
         return ""
-    busy = [(name, count) for name, count in boot.sampling.functions if name not in _IDLE]
+    least = boot.sampling.samples // 100
+    busy = [(name, count) for name, count in boot.sampling.functions if name not in _IDLE and count > least]
     return ", ".join(f"{name} {count * 100 / boot.sampling.samples:.0f} %" for name, count in busy[:MAX_FUNCTIONS])
 
 

@@ -416,7 +416,8 @@ static unsigned int phase_wait(double until, double *told, double begun)
 		if (clock_seconds() >= *told + 1) {
 			*told = clock_seconds();
 			report_line("# progress mix seconds=%.0f phases=%u started=%u finished=%u running=%u "
-				    "ballast_mib=%ld", *told - begun, phases, started, finished, alive, ballast_held_kib() / 1024);
+				    "ballast_mib=%ld", *told - begun, phases, started, finished, alive,
+				    ballast_held_kib() / 1024);
 		}
 	} while (clock_seconds() < until);
 	return alive;
