@@ -333,6 +333,12 @@ static int stressor_run(const struct request *request, const char *program, stru
 		int got;
 
 		port_watch();
+		/* Before the pipe is looked at: what the stressor said last is in it once it has ended. */
+		while ((pid = waitpid(-1, &got, WNOHANG)) > 0)
+			if (pid == stressor) {
+				ended = 1;
+				status = got;
+			}
 		if (poll(&wait, 1, 100) > 0) {
 			count = read(ends[0], bytes, sizeof(bytes));
 			if (count > 0)
@@ -340,11 +346,6 @@ static int stressor_run(const struct request *request, const char *program, stru
 			else
 				sleep_milliseconds(20);
 		}
-		while ((pid = waitpid(-1, &got, WNOHANG)) > 0)
-			if (pid == stressor) {
-				ended = 1;
-				status = got;
-			}
 		if (ended && count <= 0)
 			break;
 		if (clock_seconds() > deadline) {
