@@ -65,7 +65,7 @@ void ballast_prepare(long room_kib)
 /* Returns 0 or -1. MAP_LOCKED, not mlock(): before 2.6.9 that locks half of memory at most. */
 static int block_take(struct block *block, long kib)
 {
-	static const char nothing[PIPE_KIB * 1024];
+	static char nothing[PIPE_KIB * 1024]; /* not constant: that would be part of the file */
 	ssize_t written;
 
 	if (!by_pipes) {

@@ -62,7 +62,7 @@ long swaparea_make(const char *device, long limit_kib)
 
 void swaparea_fill(const char *device, long kib)
 {
-	static const char zeroes[65536];
+	static char zeroes[65536]; /* not constant: that would be part of the file */
 	long offset = sysconf(_SC_PAGESIZE);
 	int descriptor = open(device, O_RDWR);
 
