@@ -72,6 +72,11 @@ void settings_read(struct settings *settings, int argc, char **argv)
 		settings->memory_mib = 32;
 }
 
+long settings_swap_kib(const struct settings *settings, long own_kib)
+{
+	return settings->swap_mib ? settings->swap_mib * 1024L : own_kib;
+}
+
 void stressor_skip(const char *format, ...)
 {
 	char reason[REPORT_LINE_MAX];

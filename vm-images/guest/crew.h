@@ -57,6 +57,9 @@ struct crew {
 /* Reads --seconds --seed --threads --memory --swap --ram; anything else ends the program with STRESSOR_FAILED. */
 void settings_read(struct settings *settings, int argc, char **argv);
 
+/* KiB of a swap area: as it is asked for, or else what the stressor would take. */
+long settings_swap_kib(const struct settings *settings, long own_kib);
+
 /* Runs it all; returns the stressor's exit status. */
 int crew_run(struct crew *crew);
 

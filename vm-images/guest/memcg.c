@@ -661,7 +661,7 @@ int main(int argc, char **argv)
 	base_make();
 	unlink(SHARED_FILE); /* of a run before, with another seed */
 	/* Swap for what anonymous memory exceeds the limits. */
-	have_swap = swaparea_make(swap_device, (long)settings.memory_mib * 1024 / 4) >=
+	have_swap = swaparea_make(swap_device, settings_swap_kib(&settings, (long)settings.memory_mib * 256)) >=
 			    (long)crew.workers * SMALL_KIB && !swaparea_on(swap_device);
 	have_cache = swaparea_make(cache_device, (long)crew.workers * CACHE_KIB) > 0; /* its content does not matter */
 	report_line("# note memcg cgroup_version=%d limits_kib=%d,%d swap=%d droppable_cache=%d nodes=%d", version,

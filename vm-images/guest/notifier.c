@@ -783,7 +783,7 @@ int main(int argc, char **argv)
 #endif
 	have_pageout = pageout_works();
 	ramdisk_path(device, settings.ram);
-	swap = have_pageout && swaparea_make(device, SWAP_KIB) > 0 && !swaparea_on(device);
+	swap = have_pageout && swaparea_make(device, settings_swap_kib(&settings, SWAP_KIB)) > 0 && !swaparea_on(device);
 	mirrors_probe();
 	have_exclusive = mirrors && exclusive_works();
 	crew.name = "notifier";

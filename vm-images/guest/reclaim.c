@@ -460,7 +460,7 @@ int main(int argc, char **argv)
 	ramdisk_path(swap_device, settings.ram);
 	ramdisk_path(file_device, settings.ram + 1);
 	ramdisk_path(spare_device, settings.ram + 2);
-	swap_kib = swaparea_make(swap_device, 2 * room_kib);
+	swap_kib = swaparea_make(swap_device, settings_swap_kib(&settings, 2 * room_kib));
 	if (swap_kib > 0) {
 		swaparea_fill(swap_device, swap_kib);
 		if (swaparea_on(swap_device))

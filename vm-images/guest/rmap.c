@@ -444,7 +444,7 @@ int main(int argc, char **argv)
 		own_pages = OWN_PAGES_MAX;
 	file_pages = own_pages / 2 < FILE_PAGES_MAX ? own_pages / 2 : FILE_PAGES_MAX;
 	ramdisk_path(device, settings.ram);
-	swap_kib = swaparea_make(device, 3 * own_kib);
+	swap_kib = swaparea_make(device, settings_swap_kib(&settings, 3 * own_kib));
 	if (swap_kib > 0) {
 		swaparea_fill(device, swap_kib);
 		status = swaparea_on(device);

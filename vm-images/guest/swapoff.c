@@ -478,8 +478,7 @@ int main(int argc, char **argv)
 	have_pageout = pageout_works();
 	if (each > AREA_KIB_MAX)
 		each = AREA_KIB_MAX;
-	if (settings.swap_mib)
-		each = settings.swap_mib * 1024L;
+	each = settings_swap_kib(&settings, each);
 	for (i = 0; i < AREAS; i++) {
 		long kib;
 		int result;

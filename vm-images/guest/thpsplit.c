@@ -617,7 +617,7 @@ int main(int argc, char **argv)
 	huges = huges < 1 ? 1 : huges > HUGES_MAX ? HUGES_MAX : huges;
 	groups_make();
 	ramdisk_path(swap_device, settings.ram + 1);
-	have_swap = swaparea_make(swap_device, SWAP_KIB) > 0 && !swaparea_on(swap_device);
+	have_swap = swaparea_make(swap_device, settings_swap_kib(&settings, SWAP_KIB)) > 0 && !swaparea_on(swap_device);
 	have_pageout = !madvise(arena, 0, MADV_PAGEOUT);
 	report_line("# note thpsplit huge_pages=%u swap=%d cgroup_version=%d pageout=%d debugfs=%d nodes=%d", huges,
 		    have_swap, version, have_pageout, !stat(DEBUG_SPLIT, &found), node_count);
