@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "areas.h"
 
+#include "kernel_has.h"
 #include "numa.h"
 #include "report.h"
 #include "sysfile.h"
@@ -15,8 +16,6 @@
 #include <sys/swap.h>
 #include <unistd.h>
 
-#define PAGE 4096UL
-#define NO_ADVICE 9999
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21 /* 5.4 on */
 #endif
@@ -56,35 +55,17 @@ static int swap(void)
 	return swapoff("/proc") == 0 || errno != ENOSYS;
 }
 
-/* Advice that the kernel does not know is EINVAL; a fresh mapping has nothing to lose by it. */
-static int advice(int number)
-{
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int known = page != MAP_FAILED && !madvise(page, PAGE, number);
-
-	if (page != MAP_FAILED)
-		munmap(page, PAGE);
-	return known;
-}
-
-/* Nothing is offlined: the advice is for no bytes. Before 2.6.29 any number is taken then. */
 static int soft_offline(void)
 {
-	static char page[2 * PAGE];
-	char *start = page + PAGE - (uintptr_t)page % PAGE;
-
 	return exists("/sys/devices/system/memory/soft_offline_page") ||
-	       (!madvise(start, 0, MADV_SOFT_OFFLINE) && madvise(start, 0, NO_ADVICE));
+	       kernel_has_advice_for_nothing(MADV_SOFT_OFFLINE);
 }
 
 static const char *memcg(void)
 {
-	if (exists("/cgroup/memory.usage_in_bytes"))
-		return "v1";
-	/* Version 2 can be mounted without any controller. */
-	if (file_contains("/cgroup/cgroup.controllers", "memory"))
-		return "v2";
-	return "no";
+	static const char *const versions[] = { "no", "v1", "v2" };
+
+	return versions[memory_cgroups()];
 }
 
 void areas_report(void)
@@ -102,7 +83,7 @@ void areas_report(void)
 	report_append(line, " ksm=%s", yes_no(exists("/sys/kernel/mm/ksm/run")));
 	report_append(line, " compaction=%s", yes_no(exists("/proc/sys/vm/compact_memory")));
 	report_append(line, " swap=%s", yes_no(swap()));
-	report_append(line, " pageout=%s", yes_no(advice(MADV_PAGEOUT)));
+	report_append(line, " pageout=%s", yes_no(kernel_has_advice(MADV_PAGEOUT)));
 	report_append(line, " drop_caches=%s", yes_no(exists("/proc/sys/vm/drop_caches")));
 	report_append(line, " soft_offline=%s", yes_no(soft_offline()));
 	report_line("%s", line);

@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define STOP_SECONDS 8
 #define KILL_SECONDS 20 /* init waits for 45 s in all */
 #define CORRUPTIONS_SHOWN 5
+#define HUGE (2UL << 20) /* a huge page, or with 32-bit page tables half of one */
 #define COUNTER_LENGTH 44 /* of " NAME=NUMBER", at most */
 #define END_LENGTH 112	  /* of all that follows the counters in a digest */
 
@@ -74,7 +76,7 @@ void settings_read(struct settings *settings, int argc, char **argv)
 
 long settings_swap_kib(const struct settings *settings, long own_kib)
 {
-	return settings->swap_mib ? settings->swap_mib * 1024L : own_kib;
+	return settings->swap_mib ? (long)settings->swap_mib * 1024 : own_kib;
 }
 
 void stressor_skip(const char *format, ...)
@@ -111,6 +113,27 @@ void worker_corrupt(struct worker *worker, const char *where, const void *addres
 	if (__sync_fetch_and_add(&board->corruptions, 1) < CORRUPTIONS_SHOWN)
 		report_line("# error memory corrupted in %s: worker=%u address=%p expected=%016llx found=%016llx", where,
 			    worker->index, address, (unsigned long long)expected, (unsigned long long)found);
+}
+
+void run_on(int cpu)
+{
+	long i, cpus = sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (i = 0; i < cpus && i < CPU_SETSIZE; i++)
+		if (cpu < 0 || cpu % cpus == i)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+char *addresses_reserve(size_t size)
+{
+	char *start = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (start == MAP_FAILED)
+		stressor_skip("cannot reserve %zu KiB of addresses: errno=%d", size / 1024, errno);
+	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
 }
 
 pid_t worker_fork(void)

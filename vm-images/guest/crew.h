@@ -82,6 +82,12 @@ void stressor_skip(const char *format, ...) __attribute__((format(printf, 1, 2),
  */
 void worker_corrupt(struct worker *worker, const char *where, const void *address, uint64_t expected, uint64_t found);
 
+/* Binds the calling thread to a CPU, counted round; -1: to none. */
+void run_on(int cpu);
+
+/* Addresses for size bytes that nothing is mapped at yet, aligned for huge pages; ends the program where there are none. */
+char *addresses_reserve(size_t size);
+
 /* fork(); the child dies with its parent. */
 pid_t worker_fork(void);
 

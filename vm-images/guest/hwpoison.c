@@ -26,6 +26,7 @@
  */
 #define _GNU_SOURCE
 #include "crew.h"
+#include "kernel_has.h"
 #include "report.h"
 #include "swaparea.h"
 #include "sysfile.h"
@@ -456,11 +457,8 @@ static void regions_map(void)
 
 	for (i = 0; i < REGIONS; i++) {
 		unsigned long size = i == HUGEPAGES ? HUGES * HUGE : REGION_PAGES * PAGE;
-		char *start = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-		if (start == MAP_FAILED)
-			stressor_skip("cannot reserve %lu KiB of addresses: errno=%d", (size + HUGE) / 1024, errno);
-		regions[i].start = (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
+		regions[i].start = addresses_reserve(size);
 		regions[i].pages = (unsigned int)(size / PAGE);
 	}
 	if (mmap(regions[SHARED].start, regions[SHARED].pages * PAGE, PROT_READ | PROT_WRITE,
@@ -481,22 +479,13 @@ static void regions_map(void)
 	fsync(regions[DEVICE].file);
 }
 
-/* Advice for no bytes is taken where it is known; before 2.6.29 any is. */
-static int advice(int number)
-{
-	static char pages[2 * PAGE];
-	char *page = pages + PAGE - (uintptr_t)pages % PAGE;
-
-	return !madvise(page, 0, number) && madvise(page, 0, 9999);
-}
-
 int main(int argc, char **argv)
 {
 	struct utsname name;
 
 	settings_read(&settings, argc, argv);
-	have_soft = advice(MADV_SOFT_OFFLINE);
-	have_hard = advice(MADV_HWPOISON);
+	have_soft = kernel_has_advice_for_nothing(MADV_SOFT_OFFLINE);
+	have_hard = kernel_has_advice_for_nothing(MADV_HWPOISON);
 	uname(&name);
 	young_kernel = strtoul(name.release, NULL, 10) >= 4;
 	if (!have_soft && !have_hard)

@@ -31,6 +31,7 @@
  */
 #define _GNU_SOURCE
 #include "crew.h"
+#include "kernel_has.h"
 #include "numa.h"
 #include "report.h"
 #include "swaparea.h"
@@ -637,11 +638,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], TOUCH))
 		return touch_and_end(argv[2]);
 	settings_read(&settings, argc, argv);
-	if (!stat(ROOT "/memory.limit_in_bytes", &found) || !stat(ROOT "/memory.usage_in_bytes", &found))
-		version = 1;
-	else if (!stat(ROOT "/cgroup.controllers", &found))
-		version = 2;
-	else
+	version = memory_cgroups();
+	if (!version)
 		stressor_skip("not in this kernel: memory cgroups");
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];

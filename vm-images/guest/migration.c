@@ -412,7 +412,7 @@ static void move_run(struct worker *worker, pid_t pid, unsigned int region)
 
 	if (region == MERGED) {
 		batch = SMALL_BATCH;
-		first = prng_below(&worker->prng, regions[region].pages - batch);
+		first = prng_below(&worker->prng, regions[region].pages - batch + 1);
 		if (!find_merged(pid, first, batch, merged))
 			return;
 	}
@@ -646,11 +646,8 @@ static void regions_map(void)
 	share = share > 4 * HUGE ? 4 * HUGE : share < HUGE ? HUGE : share & ~(HUGE - 1);
 	for (i = 0; i < REGIONS; i++) {
 		unsigned long size = i == HUGEPAGES ? share : i == PRIVATE ? share / 2 : share / 8;
-		char *start = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-		if (start == MAP_FAILED)
-			stressor_skip("cannot reserve %lu KiB of addresses: errno=%d", (size + HUGE) / 1024, errno);
-		regions[i].start = (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
+		regions[i].start = addresses_reserve(size);
 		regions[i].pages = (unsigned int)(size / PAGE);
 	}
 	mmap(regions[SHARED].start, regions[SHARED].pages * PAGE, PROT_READ | PROT_WRITE,

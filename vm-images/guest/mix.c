@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "ballast.h"
 #include "crew.h"
+#include "kernel_has.h"
 #include "report.h"
 #include "swaparea.h"
 #include "sysfile.h"
@@ -494,13 +495,12 @@ int main(int argc, char **argv)
 	char line[REPORT_LINE_MAX + 1] = "# note mix parts=";
 	double begun, told;
 	unsigned int i, worked = 0;
-	struct stat found;
 
 	settings_read(&settings, argc, argv);
 	prng_start(&choices, ~settings.seed, 0);
 	parts_find();
 	disks_find();
-	have_groups = !stat("/cgroup/memory.usage_in_bytes", &found) || !stat("/cgroup/cgroup.controllers", &found);
+	have_groups = memory_cgroups() != 0;
 	for (i = 0; i < part_count; i++)
 		report_append(line, "%s%s", i ? "," : "", parts[i].name);
 	report_append(line, " ramdisks=%u groups=%d", disks, have_groups);

@@ -33,6 +33,7 @@
 #define _GNU_SOURCE
 #include "crew.h"
 #include "numa.h"
+#include "kernel_has.h"
 #include "report.h"
 #include "swaparea.h"
 #include "sysfile.h"
@@ -694,15 +695,6 @@ static void work(struct worker *worker)
 		visitor_round(worker);
 }
 
-static char *reserve(size_t size)
-{
-	char *start = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (start == MAP_FAILED)
-		stressor_skip("cannot reserve %zu KiB of addresses: errno=%d", size / 1024, errno);
-	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
-}
-
 /* Before 5.19 the driver made no nodes for its devices: "240 HMM_DMIRROR" in /proc/devices is all it says. */
 static void mirrors_make(void)
 {
@@ -757,16 +749,6 @@ static void mirrors_probe(void)
 	mirror = -1;
 }
 
-static int pageout_works(void)
-{
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int works = page != MAP_FAILED && !madvise(page, PAGE, MADV_PAGEOUT);
-
-	if (page != MAP_FAILED)
-		munmap(page, PAGE);
-	return works;
-}
-
 int main(int argc, char **argv)
 {
 	char device[RAMDISK_PATH];
@@ -776,12 +758,12 @@ int main(int argc, char **argv)
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];
 	nodes[1] = list[node_count > 1];
-	arena = reserve(PAGES * PAGE);
-	elsewhere = reserve(HUGE);
+	arena = addresses_reserve(PAGES * PAGE);
+	elsewhere = addresses_reserve(HUGE);
 #ifdef SYS_process_vm_readv
 	have_vm = syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0) == 0;
 #endif
-	have_pageout = pageout_works();
+	have_pageout = kernel_has_advice(MADV_PAGEOUT);
 	ramdisk_path(device, settings.ram);
 	swap = have_pageout && swaparea_make(device, settings_swap_kib(&settings, SWAP_KIB)) > 0 && !swaparea_on(device);
 	mirrors_probe();

@@ -249,7 +249,7 @@ static void cut(struct worker *worker, unsigned int choice)
 }
 
 /*
- * One process of a tree, which ends here. Its random numbers follow from its
+ * What one process of a tree does until it ends. Its random numbers follow from its
  * place, so that all processes of a tree do different things.
  */
 static void grow(struct worker *worker, unsigned int depth, unsigned int width, unsigned int place)
@@ -263,8 +263,10 @@ static void grow(struct worker *worker, unsigned int depth, unsigned int width, 
 	for (i = 0; depth > 1 && i < width && !crew_over(); i++) {
 		pid_t child = fork();
 
-		if (!child)
+		if (!child) {
 			grow(worker, depth - 1, width, place * WIDTH + i + 1);
+			_exit(0);
+		}
 		if (child > 0) {
 			worker->counters[FORKS]++;
 			children[count++] = child;
@@ -276,11 +278,10 @@ static void grow(struct worker *worker, unsigned int depth, unsigned int width, 
 	/* Half of them leave before their children do: init has those then. */
 	if (count && prng_below(&prng, 2)) {
 		worker->counters[ORPHANS] += count;
-		_exit(0);
+		return;
 	}
 	for (i = 0; i < count; i++)
 		worker_wait(children[count - 1 - i], 3000);
-	_exit(0);
 }
 
 /*
@@ -298,8 +299,10 @@ static void grower_round(struct worker *worker)
 	if (pipe(ends))
 		return;
 	child = fork();
-	if (!child)
+	if (!child) {
 		grow(worker, choice < CUTS ? 2 : DEPTH, choice < CUTS ? WIDTH : 1, worker->index);
+		_exit(0);
+	}
 	close(ends[1]);
 	gone.fd = ends[0];
 	if (child > 0) {

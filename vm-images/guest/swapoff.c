@@ -27,12 +27,12 @@
 #define _GNU_SOURCE
 #include "ballast.h"
 #include "crew.h"
+#include "kernel_has.h"
 #include "report.h"
 #include "swaparea.h"
 #include "sysfile.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -116,11 +116,8 @@ static void groups_make(void)
 	struct stat found;
 	char path[64];
 
-	if (!stat(ROOT "/memory.usage_in_bytes", &found))
-		version = 1;
-	else if (!stat(ROOT "/cgroup.controllers", &found))
-		version = 2;
-	else
+	version = memory_cgroups();
+	if (!version)
 		return;
 	if (version == 2)
 		file_put(ROOT "/cgroup.subtree_control", "+memory");
@@ -265,19 +262,6 @@ static void shared_verify(struct worker *worker, unsigned int number, int rewrit
 	if (rewrite)
 		*word = expected;
 	worker->counters[TOUCHES]++;
-}
-
-/* Binds this process to a CPU, counted round; -1: to none. */
-static void run_on(int cpu)
-{
-	long i, cpus = sysconf(_SC_NPROCESSORS_CONF);
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (i = 0; i < cpus && i < CPU_SETSIZE; i++)
-		if (cpu < 0 || cpu % cpus == i)
-			CPU_SET(i, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 static void tenant_begin(struct worker *worker)
@@ -455,16 +439,6 @@ static void work(struct worker *worker)
 		tenant_round(worker);
 }
 
-static int pageout_works(void)
-{
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int works = page != MAP_FAILED && !madvise(page, PAGE, MADV_PAGEOUT);
-
-	if (page != MAP_FAILED)
-		munmap(page, PAGE);
-	return works;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int i, tenants;
@@ -475,7 +449,7 @@ int main(int argc, char **argv)
 	crew.workers = 1 + tenants;
 	each = (long)settings.memory_mib * 1024 / 4;
 	groups_make();
-	have_pageout = pageout_works();
+	have_pageout = kernel_has_advice(MADV_PAGEOUT);
 	if (each > AREA_KIB_MAX)
 		each = AREA_KIB_MAX;
 	each = settings_swap_kib(&settings, each);

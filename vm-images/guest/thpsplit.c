@@ -31,6 +31,7 @@
  */
 #define _GNU_SOURCE
 #include "crew.h"
+#include "kernel_has.h"
 #include "numa.h"
 #include "report.h"
 #include "swaparea.h"
@@ -39,7 +40,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,19 +101,6 @@ static int contest_zeroes;	/* /dev/zero */
 static uint64_t stamp_of(unsigned int number)
 {
 	return (number + 1) * 0x9e3779b97f4a7c15ULL ^ settings.seed;
-}
-
-/* Binds this thread to a CPU, counted round; -1: to none. */
-static void run_on(int cpu)
-{
-	long i, cpus = sysconf(_SC_NPROCESSORS_CONF);
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (i = 0; i < cpus && i < CPU_SETSIZE; i++)
-		if (cpu < 0 || cpu % cpus == i)
-			CPU_SET(i, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /*
@@ -555,27 +542,14 @@ static void work(struct worker *worker)
 		disturber_round(worker);
 }
 
-static char *arena_reserve(void)
-{
-	size_t size = (HUGES_MAX + 1) * HUGE;
-	char *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (start == MAP_FAILED)
-		stressor_skip("cannot reserve %zu KiB of addresses: errno=%d", size / 1024, errno);
-	return (char *)(((uintptr_t)start + HUGE - 1) & ~(HUGE - 1));
-}
-
 static void groups_make(void)
 {
 	unsigned int i;
 	struct stat found;
 	char path[64];
 
-	if (!stat(ROOT "/memory.usage_in_bytes", &found))
-		version = 1;
-	else if (!stat(ROOT "/cgroup.controllers", &found))
-		version = 2;
-	else
+	version = memory_cgroups();
+	if (!version)
 		return;
 	if (version == 2)
 		file_put(ROOT "/cgroup.subtree_control", "+memory");
@@ -603,9 +577,9 @@ int main(int argc, char **argv)
 	node_count = memory_nodes(list, 64);
 	nodes[0] = list[0];
 	nodes[1] = list[node_count > 1];
-	arena = arena_reserve();
-	second_arena = arena_reserve();
-	contested = arena_reserve();
+	arena = addresses_reserve(HUGES_MAX * HUGE);
+	second_arena = addresses_reserve(HUGES_MAX * HUGE);
+	contested = addresses_reserve(HUGES_MAX * HUGE);
 	crew.name = "thpsplit";
 	crew.settings = &settings;
 	crew.counters = counter_names;
