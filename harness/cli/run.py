@@ -16,11 +16,24 @@ from harness.runs.workshop import Workshop
 from harness.trees.series_prefixes import SeriesConflict
 
 
+def names_of(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Names that are given one by one, or several with commas between them."""
+    return tuple(name for word in words for name in word.split(",") if name)
+
+
 @click.command("run")
 @click.argument("series")
 @click.option("--tree", "trees", multiple=True, metavar="NAME", help="Run on this tree (may be repeated).")
 @click.option("--patches", default="ends", show_default=True, metavar="WHICH", help="ends, each, or 1,3,6 or 1-4.")
-@click.option("--stressor", "--stressors", "stressors", multiple=True, metavar="NAME", help="Only these stressors.")
+@click.option(
+    "--stressor",
+    "--stressors",
+    "stressors",
+    multiple=True,
+    metavar="NAME[,NAME]...",
+    callback=names_of,
+    help="Only these stressors, not those that the series' files and functions call for.",
+)
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 10_000), help="Boots of each cell.")
 @click.option("--duration", type=click.IntRange(1, 86_400), metavar="SECONDS", help="Time of each stressor.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Seed of repeat 0.")
