@@ -238,10 +238,9 @@ def ending_of(result: GuestResult, report: StressorReport, proof: Proof | None) 
         how = f": {result.detail}" if result.detail else ""
         return Ending(Outcome.HUNG, f"died{SILENTLY} {where} user space was reached{how}")
     if report.foreign:
-        return Ending(
-            Outcome.DID_NOT_EXERCISE,
-            f'{report.foreign} lines on the report port are no report, the first: "{report.first_foreign}"',
-        )
+        many = report.foreign > 1
+        told = f"{report.foreign} line{'s' * many} on the report port {'are' if many else 'is'} no report"
+        return Ending(Outcome.DID_NOT_EXERCISE, f'{told}, the first: "{report.first_foreign}"')
     if report.skip is not None:
         return Ending(Outcome.NOT_IN_THIS_KERNEL, report.skip)
     if report.ok is not True:

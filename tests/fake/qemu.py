@@ -129,6 +129,8 @@ class Guest:
             self.leave()
         elif verb == "idle":
             self.idle = True
+        elif verb == "noise":
+            self.reports("\x1b[31mnoise on the port")
         elif verb == "exit":
             sys.exit("qemu-system-x86_64: cannot set up guest memory: Cannot allocate memory")
         elif verb == "kill":
