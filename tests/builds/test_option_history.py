@@ -19,7 +19,8 @@ ARCHES = ("i386", "x86_64")
 
 # Files name these for an architecture that can never choose them.
 NEVER_CHOSEN = {("i386", "64BIT"), ("i386", "X86_64_ACPI_NUMA"), ("i386", "DEBUG_BUGVERBOSE"),
-                ("x86_64", "DEBUG_BUGVERBOSE")}  # fmt: skip
+                ("x86_64", "DEBUG_BUGVERBOSE"), ("i386", "MEMORY_HOTREMOVE"),
+                ("x86_64", "MEMORY_HOTREMOVE")}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
