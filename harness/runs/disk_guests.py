@@ -9,12 +9,12 @@ from pathlib import Path
 from harness.guests.qemu import arguments_digest
 from harness.guests.ssh_keys import installation_key
 from harness.model.build import Kernel
-from harness.model.cell import Cell, Stressor
+from harness.model.cell import Stressor
 from harness.model.disk_image import DiskImage, ImageRecipe
 from harness.model.era import Era
 from harness.model.guest import Accelerator, GuestSpec
 from harness.runs.cell_run import CellTask
-from harness.runs.guest_making import guest_spec
+from harness.runs.guest_making import begun_cell, guest_spec
 from harness.runs.preparation import PreparedTree
 from harness.runs.request import RunRequest
 from harness.runs.workshop import Workshop
@@ -66,22 +66,9 @@ def command_task(
 ) -> CellTask:
     """One cell of a run whose stressor is the request's command in a guest with the image."""
     assert request.ssh_command is not None
-    cell = Cell(
-        kernel_key=kernel.key,
-        kernel_digest=kernel.digest,
-        tree=prepared.tree.name,
-        patches=patches,
-        stressor=stressor.name,
-        seconds=request.duration or stressor.seconds,
-        seed=request.seed + repeat,
-        repeat=repeat,
-        guest=disk_guest_spec(prepared.era, stressor, request),
-        initramfs_digest="",
-        arguments_digest="",
-        accelerator=accelerator,
-        command=request.ssh_command,
-        disk_digest=image.digest,
-    )
+    guest = disk_guest_spec(prepared.era, stressor, request)
+    cell = begun_cell(prepared, patches, kernel, stressor, request, repeat, guest, accelerator)
+    cell = replace(cell, command=request.ssh_command, disk_digest=image.digest)
     task = CellTask(
         cell, stressor, prepared.era, kernel.image, None, workshop.settings.qemu, kernel.vmlinux,
         workshop.interpretation.rules(), prepared.tree.kernel_version, image.path, login_key(workshop)[0],

@@ -66,7 +66,29 @@ def cell_task(
     """One cell of a run; ``root`` as root_image gives it."""
     guest = guest_spec(prepared.era, stressor, request)
     check_memory(guest, kernel, root[0])
-    cell = Cell(
+    cell = begun_cell(prepared, patches, kernel, stressor, request, repeat, guest, accelerator)
+    cell = replace(cell, initramfs_digest=root[1])
+    task = CellTask(
+        cell, stressor, prepared.era, kernel.image, root[0], workshop.settings.qemu, kernel.vmlinux,
+        workshop.interpretation.rules(), prepared.tree.kernel_version,
+    )  # fmt: skip
+    # A rule of proof that was changed judges anew.
+    digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
+    return replace(task, cell=replace(cell, arguments_digest=digest_of_all.hexdigest()))
+
+
+def begun_cell(
+    prepared: PreparedTree,
+    patches: int,
+    kernel: Kernel,
+    stressor: Stressor,
+    request: RunRequest,
+    repeat: int,
+    guest: GuestSpec,
+    accelerator: Accelerator,
+) -> Cell:
+    """A cell as far as any kind of guest has it: without the digests of its root and of QEMU's arguments."""
+    return Cell(
         kernel_key=kernel.key,
         kernel_digest=kernel.digest,
         tree=prepared.tree.name,
@@ -76,17 +98,10 @@ def cell_task(
         seed=request.seed + repeat,
         repeat=repeat,
         guest=guest,
-        initramfs_digest=root[1],
+        initramfs_digest="",
         arguments_digest="",
         accelerator=accelerator,
     )
-    task = CellTask(
-        cell, stressor, prepared.era, kernel.image, root[0], workshop.settings.qemu, kernel.vmlinux,
-        workshop.interpretation.rules(), prepared.tree.kernel_version,
-    )  # fmt: skip
-    # A rule of proof that was changed judges anew.
-    digest_of_all = hashlib.sha256(f"{arguments_digest(task.boot)} {stressor.proof}".encode())
-    return replace(task, cell=replace(cell, arguments_digest=digest_of_all.hexdigest()))
 
 
 def check_memory(guest: GuestSpec, kernel: Kernel, root: Path) -> None:
