@@ -9,14 +9,12 @@ from pathlib import Path
 from harness.builds.kconfig import lacking
 from harness.builds.kernel_build import BuildFailed
 from harness.guests.sampling import read_samples
-from harness.model.build import Kernel
 from harness.model.cell import Outcome, Stressor
 from harness.model.errors import TreeUnavailable, UserError
 from harness.model.stress_trial import StressTrial, TrialBoot
 from harness.runs.baseline import baseline_kernel, prepare_baseline
-from harness.runs.cell_run import run_cell
+from harness.runs.cell_run import CellTask, run_cell
 from harness.runs.guest_making import cell_task, chosen_accelerator, guest_spec, root_image
-from harness.runs.preparation import PreparedTree
 from harness.runs.request import RunRequest
 from harness.runs.step import Step
 from harness.runs.workshop import Workshop
@@ -49,8 +47,9 @@ def _tree(workshop: Workshop, name: str, stressors: Sequence[Stressor], request:
             outcome = Outcome.BUILD_FAILED if isinstance(error, BuildFailed) else Outcome.BLOCKED
             yield StressTrial(name, definition.version, stressor.name, (), str(error), outcome)
         return
+    version = prepared.tree.kernel_version
+    root = root_image(workshop, prepared.era, stressors)
     for stressor in stressors:
-        version = prepared.tree.kernel_version
         if version not in stressor.versions:
             yield StressTrial(name, definition.version, stressor.name, (), stressor.absent)
             continue
@@ -59,17 +58,17 @@ def _tree(workshop: Workshop, name: str, stressors: Sequence[Stressor], request:
             told = "; ".join(f"CONFIG_{option}: {reason}" for option, reason in missing)
             yield StressTrial(name, definition.version, stressor.name, (), told, Outcome.BLOCKED)
             continue
-        boots = tuple(_boot(workshop, prepared, kernel, stressor, request, number) for number in range(request.repeat))
+        accelerator, _ = chosen_accelerator(workshop, request.accelerator, prepared.era, kernel, root[0])
+        boots = tuple(
+            _boot(workshop, cell_task(workshop, prepared, 0, kernel, stressor, request, number, root, accelerator))
+            for number in range(request.repeat)
+        )
         yield StressTrial(name, definition.version, stressor.name, boots)
 
 
-def _boot(
-    workshop: Workshop, prepared: PreparedTree, kernel: Kernel, stressor: Stressor, request: RunRequest, repeat: int
-) -> TrialBoot:
-    root = root_image(workshop, prepared.era, [stressor])
-    accelerator, _ = chosen_accelerator(workshop, request.accelerator, prepared.era, kernel, root[0])
-    task = cell_task(workshop, prepared, 0, kernel, stressor, request, repeat, root, accelerator)
-    label = f"boot {prepared.tree.name} {stressor.name} seed {task.cell.seed}"
+def _boot(workshop: Workshop, task: CellTask) -> TrialBoot:
+    stressor = task.stressor
+    label = f"boot {task.cell.tree} {stressor.name} seed {task.cell.seed}"
     with Step(workshop, label, "boot", workshop.store.usual_seconds(stressor.name)) as step:
         result = run_cell(task, workshop.layout.results / "tmp", step.progress, lambda: False)
         try:
